@@ -1,0 +1,40 @@
+"""The shapes at the rim. Whoever has these methods fits, whatever it inherits from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from mlray.ids import Json
+
+__all__ = ["Model", "Predictor", "Progress"]
+
+
+class Model(Protocol):
+    """A trained binary classifier."""
+
+    def predict(self, values: Any) -> Any:  # noqa: ANN401 (numpy is not imported here)
+        """Return probabilities of shape [n], float64, for `values` of shape [n, features], float32 with NaN for missing."""
+        ...
+
+
+class Predictor(Protocol):
+    """One model version as an endpoint sees it: what it checks, and what it answers."""
+
+    def check(self, columns: Mapping[str, Sequence[Json]]) -> Any:  # noqa: ANN401 (a pyarrow.Table)
+        """Return the request's rows as a table that keeps the contract; raises RequestError naming row and column."""
+        ...
+
+    def predict(self, rows: Any) -> Any:  # noqa: ANN401
+        """Return the probabilities of shape [n] for a table that `check` returned."""
+        ...
+
+    def describe(self) -> Mapping[str, Json]:
+        """Return what clients need: `inputs` and `outputs` (name, datatype, shape, as in the Open Inference Protocol) and an `example` request."""
+        ...
+
+
+class Progress(Protocol):
+    """Whoever wants to hear how far a stage has come."""
+
+    def __call__(self, done: float, total: float, note: str = "") -> None:
+        """Say that `done` of `total` steps are behind us."""
+        ...
