@@ -1,16 +1,19 @@
 """The project file as frozen values. Every field has a default that works, or is asked for by name."""
 
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from mlray.clock import parse_duration
 
 __all__ = [
     "Access",
+    "BudgetSpec",
+    "Choice",
     "ColumnSpec",
     "Costs",
     "Data",
@@ -30,20 +33,34 @@ __all__ = [
 
 
 def _duration(text: object) -> object:
-    if isinstance(text, str):
+    if not isinstance(text, str):
+        return text
+    try:
         parse_duration(text)
+    except OverflowError as error:
+        message = f"'{text}' is longer than time itself"
+        raise ValueError(message) from error
     return text
 
 
-def _money(text: object) -> object:
+def _money(amount: object) -> object:
     """Accept `40 USD`, `40` or 40; the currency is the project's."""
-    if isinstance(text, str) and " " in text.strip():
-        amount, _, currency = text.strip().partition(" ")
-        if currency != "USD":
-            message = f"'{text}': only USD is known so far"
-            raise ValueError(message)
+    if isinstance(amount, bool) or not isinstance(amount, str | int | float):
         return amount
-    return text
+    number, _, currency = str(amount).strip().partition(" ")
+    if currency.strip() not in ("", "USD"):
+        message = f"'{amount}': only USD is known so far"
+        raise ValueError(message)
+    try:
+        return Decimal(number)
+    except InvalidOperation as error:
+        message = f"'{amount}' is not an amount of money; write `40 USD`"
+        raise ValueError(message) from error
+
+
+def _day(value: object) -> object:
+    """Accept a day as text: YAML's own dates are left as they were written."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def _column(value: object) -> object:
@@ -51,13 +68,36 @@ def _column(value: object) -> object:
 
 
 def _range(value: object) -> object:
-    if isinstance(value, list):
-        return {"low": value[0], "high": value[1], "scale": value[2] if len(value) > 2 else "linear"}  # noqa: PLR2004
-    return value
+    if not isinstance(value, list | tuple):
+        return value
+    if len(value) not in (2, 3) or any(isinstance(end, str | bool) or end is None for end in value[:2]):
+        message = "a range is written [low, high] or [low, high, log]; values to choose from as {choices: [a, b]}"
+        raise ValueError(message)
+    return dict(zip(("low", "high", "scale"), value, strict=False))
 
 
-Duration = Annotated[str, BeforeValidator(_duration), Field(examples=["14 days"])]
-Money = Annotated[Decimal, BeforeValidator(_money), Field(ge=0, examples=["40 USD"])]
+def _kind(value: object) -> str:
+    """Tell which form of a parameter's domain was meant, so that one mistake gives one message."""
+    if isinstance(value, Choice) or (isinstance(value, dict) and "choices" in value):
+        return "choice"
+    if isinstance(value, Range | dict | list | tuple):
+        return "range"
+    return "value"
+
+
+ColumnType = Literal["integer", "number", "string", "boolean", "timestamp"]
+Scale = Literal["linear", "log"]
+_DurationText = Annotated[str, Field(pattern=r"^[0-9]+ (second|minute|hour|day|week)s?$")]
+_MoneyText = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?( USD)?$")]
+_Amount = Annotated[float, Field(ge=0)]
+
+Duration = Annotated[str, BeforeValidator(_duration, json_schema_input_type=_DurationText), Field(examples=["14 days"])]
+Money = Annotated[
+    Decimal,
+    Field(ge=0, allow_inf_nan=False, examples=["40 USD"]),
+    BeforeValidator(_money, json_schema_input_type=_Amount | _MoneyText),
+]
+Day = Annotated[date, BeforeValidator(_day)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -65,13 +105,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Part(BaseModel):
     """A section of the project file: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class ColumnSpec(Part):
     """One column of the contract: its type, unit and the values it may hold."""
 
-    type: Literal["integer", "number", "string", "boolean", "timestamp"]
+    type: ColumnType
     unit: str | None = None
     nullable: bool = False
     allowed: tuple[str | int, ...] | None = None
@@ -91,7 +131,7 @@ class ColumnSpec(Part):
         return self
 
 
-Column = Annotated[ColumnSpec, BeforeValidator(_column)]
+Column = Annotated[ColumnSpec, BeforeValidator(_column, json_schema_input_type=ColumnSpec | ColumnType)]
 
 
 class MappingSpec(Part):
@@ -178,7 +218,7 @@ class Range(Part):
 
     low: float | int
     high: float | int
-    scale: Literal["linear", "log"] = "linear"
+    scale: Scale = "linear"
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
@@ -197,7 +237,13 @@ class Choice(Part):
     choices: tuple[str | int | float | bool, ...] = Field(min_length=1)
 
 
-Domain = Annotated[Range, BeforeValidator(_range)] | Choice | float | int | str | bool
+_RangeList = tuple[float, float] | tuple[float, float, Scale]
+Domain = Annotated[
+    Annotated[Range, BeforeValidator(_range, json_schema_input_type=Range | _RangeList), Tag("range")]
+    | Annotated[Choice, Tag("choice")]
+    | Annotated[str | int | float | bool, Tag("value")],
+    Discriminator(_kind),
+]
 Metric = Literal["auc", "accuracy", "log_loss", "brier"]
 
 
@@ -207,7 +253,7 @@ class Model(Part):
     metric: Metric = "auc"
     goal: float | None = None
     """The score that would make the project worth while."""
-    trainers: dict[str, dict[str, Domain]] = Field(default_factory=lambda: {"xgboost": {}}, min_length=1)
+    trainers: dict[str, dict[str, Domain]] = Field(default={"xgboost": {}}, min_length=1)
     """Trainer → parameter → range; parameters left out keep good defaults."""
     trials: int = Field(default=12, ge=1, le=100_000)
     retrain_trials: int = Field(default=4, ge=1, le=100_000)
@@ -295,9 +341,9 @@ class Access(Part):
 class Live(Part):
     """The part of the past that a run replays as live traffic."""
 
-    start: date
+    start: Day
     """First day, such as `2013-04-01`; everything before is history."""
-    end: date
+    end: Day
     requests_per_day: int = Field(default=8, ge=1)
 
 
@@ -332,7 +378,7 @@ class ProjectSpec(Part):
     access: Access = Access()
     live: Live | None = None
     workspace: Workspace = Workspace()
-    folder: Path = Field(default=Path(), exclude=True)
+    folder: SkipJsonSchema[Path] = Field(default=Path(), exclude=True)
     """Where the file lies; set by the reader, not by the file."""
 
     @property

@@ -1,0 +1,46 @@
+"""The project file `mlray.yaml` as frozen values; what is wrong with it is told with file and line."""
+
+from mlray.spec._model import (
+    Access,
+    BudgetSpec,
+    Choice,
+    ColumnSpec,
+    Costs,
+    Data,
+    Drift,
+    Gates,
+    Live,
+    LookupSpec,
+    MappingSpec,
+    Model,
+    Part,
+    ProjectSpec,
+    Range,
+    Serving,
+    Target,
+    Workspace,
+)
+from mlray.spec._read import FILE, read_spec
+
+__all__ = [
+    "FILE",
+    "Access",
+    "BudgetSpec",
+    "Choice",
+    "ColumnSpec",
+    "Costs",
+    "Data",
+    "Drift",
+    "Gates",
+    "Live",
+    "LookupSpec",
+    "MappingSpec",
+    "Model",
+    "Part",
+    "ProjectSpec",
+    "Range",
+    "Serving",
+    "Target",
+    "Workspace",
+    "read_spec",
+]

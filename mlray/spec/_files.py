@@ -1,0 +1,87 @@
+"""What a project file says about other files: they must be there, and be what they are taken for."""
+
+import ast
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+from mlray.spec._explain import Finding, closest
+from mlray.spec._model import ProjectSpec
+
+__all__ = ["faults_of_files"]
+
+
+def faults_of_files(spec: ProjectSpec) -> list[Finding]:
+    """Return what is wrong with the files that `spec` names, without reading any data."""
+    return [*_features(spec), *_sources(spec), *_prices(spec)]
+
+
+def _features(spec: ProjectSpec) -> Iterator[Finding]:
+    if spec.features is None:
+        return
+    path = ("features",)
+    file = spec.folder / spec.features
+    if not file.is_file():
+        yield Finding(path, f"features: there is no file '{spec.features}'{_near(file)}", "file")
+        return
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, OSError) as error:
+        line = getattr(error, "lineno", None) or 1
+        yield Finding(path, f"features: {spec.features}:{line}: cannot be read as Python: {error}", "file")
+        return
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    if "features" not in names:
+        listed = f"; it has {', '.join(names)}" if names else ""
+        yield Finding(path, f"features: '{spec.features}' has no function `features(rows)`{listed}", "file")
+
+
+def _sources(spec: ProjectSpec) -> Iterator[Finding]:
+    sources: list[tuple[tuple[str, ...], str]] = [(("data", "source"), spec.data.source)]
+    sources += [(("data", "lookups", name, "source"), lookup.source) for name, lookup in spec.data.lookups.items()]
+    names: set[str] = set()
+    remote = False
+    for path, pattern in sources:
+        if "://" in pattern:
+            remote = True
+            continue
+        files = [file for file in _glob(spec.folder, pattern) if file.is_file()]
+        names |= {file.name for file in files}
+        if not files:
+            yield Finding(path, f"{'.'.join(path)}: no file matches '{pattern}'{_near(spec.folder / pattern)}", "file")
+        odd = [file.name for file in files if not {".parquet", ".csv"} & set(file.suffixes)]
+        if odd:
+            yield Finding(path, f"{'.'.join(path)}: '{odd[0]}' is neither Parquet nor CSV", "file")
+    for number, mapping in enumerate(spec.data.mappings):
+        if names and not remote and not any(fnmatch(name, mapping.files) for name in names):
+            near = closest(mapping.files, names)
+            hint = f"; the closest is '{near}'" if near else ""
+            what = f"data.mappings[{number}].files: no source file is named '{mapping.files}'{hint}"
+            yield Finding(("data", "mappings", number, "files"), what, "file")
+
+
+def _prices(spec: ProjectSpec) -> Iterator[Finding]:
+    book = spec.costs.prices
+    if ("/" in book or book.endswith((".yaml", ".yml"))) and not (spec.folder / book).is_file():
+        near = _near(spec.folder / book)
+        yield Finding(("costs", "prices"), f"costs.prices: there is no price book '{book}'{near}", "file")
+
+
+def _glob(folder: Path, pattern: str) -> list[Path]:
+    # Path.glob takes no absolute pattern.
+    base, rest = (Path(Path(pattern).anchor), pattern.lstrip("/")) if Path(pattern).is_absolute() else (folder, pattern)
+    try:
+        return sorted(base.glob(rest))
+    except (ValueError, NotImplementedError):
+        return []
+
+
+def _near(file: Path) -> str:
+    """Name the closest file in the same folder, or say that the folder itself is missing."""
+    parent = file.parent
+    if any(letter in str(parent) for letter in "*?["):
+        return ""
+    if not parent.is_dir():
+        return f"; there is no folder '{parent.name}'"
+    near = closest(file.name, [entry.name for entry in parent.iterdir() if entry.is_file()])
+    return f"; the closest is '{near}'" if near else f"; '{parent.name}' holds nothing like it"

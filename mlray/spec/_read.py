@@ -1,0 +1,130 @@
+"""Reading the project file: everything that is wrong with it, at once, with file and line."""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path as File
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlray.errors import SpecError
+from mlray.ids import Json
+from mlray.spec._explain import Finding, explain
+from mlray.spec._files import faults_of_files
+from mlray.spec._model import ProjectSpec
+from mlray.spec._yaml import Fault, Path, Source, read_yaml
+
+__all__ = ["FILE", "read_spec"]
+
+FILE = "mlray.yaml"
+# Each look mends what the last one found; a fault can hide another, which can hide a third.
+LOOKS = 5
+
+
+def read_spec(path: File | str, *, check: Callable[[ProjectSpec], Iterable[str]] | None = None) -> ProjectSpec:
+    """Return the project that the file at `path`, or the `mlray.yaml` in the folder `path`, describes.
+
+    Args:
+        path: The file or its folder.
+        check: What only a later stage knows, such as the parameters of the trainers: returns one problem per fault,
+            each as `path.of.the.key: what`. It is asked only when the file is otherwise right.
+
+    Raises:
+        SpecError: with one line per fault, `file:line: what, with the value and the closest valid key or value`.
+    """
+    file = _file(File(path))
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError([f"{file}:1: cannot be read: {error}."]) from error
+    source = read_yaml(text)
+    if source.faults and source.value is None:
+        raise _error(file, source.faults)
+    spec, findings = _look(source)
+    if spec is not None:
+        spec = spec.model_copy(update={"folder": file.parent.resolve()})
+        findings += faults_of_files(spec)
+    faults = [*source.faults, *(Fault(source.line(found.path), found.what) for found in findings)]
+    if spec is not None and not faults and check is not None:
+        faults = [_placed(source, problem) for problem in check(spec)]
+    if faults or spec is None:
+        raise _error(file, faults)
+    return spec
+
+
+def _file(path: File) -> File:
+    if path.is_dir():
+        path /= FILE
+    if path.is_file():
+        return path
+    near = sorted(str(found) for found in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+    hint = f"There is {', '.join(near[:3])}." if near else f"`mlray init {path.parent}` makes a project."
+    raise SpecError([f"{path}:1: there is no such project file."], remedy=hint)
+
+
+def _look(source: Source) -> tuple[ProjectSpec | None, list[Finding]]:
+    """Validate, mend what was found in a copy, and look again, so that one fault does not hide the next."""
+    value = copy.deepcopy(source.value)
+    findings: list[Finding] = []
+    if isinstance(value, Mapping) and "folder" in value:
+        # A field of the model that only the reader sets.
+        findings.append(
+            Finding(("folder",), "unknown key 'folder' in the project; it is where the file lies", "folder")
+        )
+        value = {name: part for name, part in value.items() if name != "folder"}
+    mended: set[Path] = set()
+    for _ in range(LOOKS):
+        try:
+            return ProjectSpec.model_validate(_frozen(value), strict=True), findings
+        except ValidationError as error:
+            said = explain(ProjectSpec, error.errors(include_url=False), value)
+        new = [found for found in said if found.path not in mended]
+        if not new:
+            break
+        findings += new
+        for found in new:
+            mended.add(found.path)
+            _mend(value, found, source)
+    return None, findings
+
+
+def _frozen(value: Json) -> Any:  # noqa: ANN401 (a tree of plain values)
+    """Return lists as tuples: strict models take no list for a tuple, and would take '12' for 12 if they were lax."""
+    if isinstance(value, Mapping):
+        return {name: _frozen(part) for name, part in value.items()}
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
+
+
+def _mend(value: Any, found: Finding, source: Source) -> None:  # noqa: ANN401
+    """Put the closest right thing in the place of the fault, or take the key away so that its default holds."""
+    path = found.path
+    if found.mend is None:
+        # Taking an item out of a list would give the next ones other numbers, and other lines: the whole list goes.
+        path = path[: next((depth for depth, step in enumerate(path) if isinstance(step, int)), len(path))]
+    if found.kind == "missing" or not path:
+        return
+    *above, last = path
+    for step in above:
+        value = value[step]
+    if found.kind == "extra_forbidden" and found.mend is not None and found.mend not in value:
+        value[found.mend] = value.pop(last)
+        source.rename(path, (*above, str(found.mend)))
+    elif found.kind == "extra_forbidden" or found.mend is None:
+        value.pop(last, None)
+    else:
+        value[last] = found.mend
+
+
+def _placed(source: Source, problem: str) -> Fault:
+    """Find the line of a problem that begins with the dotted path of a key."""
+    where = problem.partition(":")[0]
+    path: Path = ()
+    for step in where.split("."):
+        if (*path, step) in source.lines:
+            path = (*path, step)
+    return Fault(source.line(path), problem)
+
+
+def _error(file: File, faults: Iterable[Fault]) -> SpecError:
+    ordered = sorted(dict.fromkeys(faults), key=lambda fault: fault.line)
+    return SpecError([f"{file}:{fault.line}: {fault.what}" for fault in ordered])
