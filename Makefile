@@ -1,0 +1,60 @@
+# Everything works in a fresh clone: the first target that needs the environment makes it, inside the clone.
+#   make run      the main job: one year of flights, live         make test     all tests
+#   make check    format, lint, types, floors, unit tests         make lock     renew requirements.lock
+#   make schema   the JSON Schema of mlray.yaml                   make bench-<area>   measure, ours and the peers
+
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin
+# Where the pure core lives: these modules must be covered, line and branch, by tests that start no Ray.
+CORE := mlray/errors.py,mlray/ids.py,mlray/clock.py,mlray/plugins.py,mlray/records/*,mlray/jobs/request.py,$\
+        mlray/coordinator/decide.py,mlray/coordinator/policy.py,mlray/coordinator/state.py,$\
+        mlray/costs/admission.py,mlray/costs/budget.py,mlray/evaluation/gates.py,$\
+        mlray/monitoring/drift.py,mlray/monitoring/alarms.py,mlray/serving/rollout.py
+
+.PHONY: run test check format-check lint types floors unit lock schema
+.DELETE_ON_ERROR:
+
+run: $(READY)
+	$(RUN)/mlray run jobs/flights $(ARGS)
+
+test: $(READY)
+	$(RUN)/python -m pytest $(ARGS)
+
+# Two at a time, since the types take as long as the tests; each part's output stays together.
+check: $(READY)
+	@$(MAKE) --no-print-directory --output-sync=target -j2 types unit lint format-check floors
+
+format-check: $(READY)
+	$(RUN)/ruff format --check --quiet .
+
+lint: $(READY)
+	$(RUN)/ruff check --quiet .
+
+types: $(READY)
+	$(RUN)/mypy
+
+floors: $(READY)
+	$(RUN)/lint-imports --no-logo
+
+# The docstrings' examples, the unit tests and the laws; no Ray is started.
+unit: $(READY)
+	$(RUN)/python -m pytest --quiet --no-header -m "not ray and not slow" --cov --cov-report= tests/unit tests/laws mlray
+	$(RUN)/coverage report --include="$(CORE)" --skip-covered --show-missing --fail-under=100
+
+schema: $(READY)
+	$(RUN)/python -m mlray.spec.schema > mlray/spec/mlray.schema.json.new
+	mv mlray/spec/mlray.schema.json.new mlray/spec/mlray.schema.json
+
+bench-%: $(READY)
+	$(RUN)/python -m benchmarks.$* --write $(ARGS)
+
+lock: $(READY)
+	.ci/lock $(VENV)
+
+# The stamp holds the clone's path: an environment that was moved or copied is made anew, since its scripts name the old one.
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
+$(READY): requirements.lock .ci/installer.lock pyproject.toml
+	.ci/setup $(VENV)
