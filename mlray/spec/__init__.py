@@ -21,9 +21,11 @@ from mlray.spec._model import (
     Workspace,
 )
 from mlray.spec._read import FILE, read_spec
+from mlray.spec._schema import SCHEMA, json_schema
 
 __all__ = [
     "FILE",
+    "SCHEMA",
     "Access",
     "BudgetSpec",
     "Choice",
@@ -42,5 +44,6 @@ __all__ = [
     "Serving",
     "Target",
     "Workspace",
+    "json_schema",
     "read_spec",
 ]

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from mlray.spec._explain import Finding, closest
+from mlray.spec._explain import Finding
 from mlray.spec._model import ProjectSpec
+from mlray.spec._words import closest
 
 __all__ = ["faults_of_files"]
 

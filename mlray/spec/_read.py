@@ -11,6 +11,7 @@ from mlray.errors import SpecError
 from mlray.ids import Json
 from mlray.spec._explain import Finding, explain
 from mlray.spec._files import faults_of_files
+from mlray.spec._mend import mend
 from mlray.spec._model import ProjectSpec
 from mlray.spec._yaml import Fault, Path, Source, read_yaml
 
@@ -43,7 +44,8 @@ def read_spec(path: File | str, *, check: Callable[[ProjectSpec], Iterable[str]]
     spec, findings = _look(source)
     if spec is not None:
         spec = spec.model_copy(update={"folder": file.parent.resolve()})
-        findings += faults_of_files(spec)
+        told = {found.path for found in findings}
+        findings += [found for found in faults_of_files(spec) if found.path not in told]
     faults = [*source.faults, *(Fault(source.line(found.path), found.what) for found in findings)]
     if spec is not None and not faults and check is not None:
         faults = [_placed(source, problem) for problem in check(spec)]
@@ -66,25 +68,23 @@ def _look(source: Source) -> tuple[ProjectSpec | None, list[Finding]]:
     """Validate, mend what was found in a copy, and look again, so that one fault does not hide the next."""
     value = copy.deepcopy(source.value)
     findings: list[Finding] = []
-    if isinstance(value, Mapping) and "folder" in value:
+    if isinstance(value, dict) and value.pop("folder", None) is not None:
         # A field of the model that only the reader sets.
         findings.append(
             Finding(("folder",), "unknown key 'folder' in the project; it is where the file lies", "folder")
         )
-        value = {name: part for name, part in value.items() if name != "folder"}
-    mended: set[Path] = set()
+    told: set[Path] = set()
+    quiet: set[str] = set()
     for _ in range(LOOKS):
         try:
-            return ProjectSpec.model_validate(_frozen(value), strict=True), findings
+            return ProjectSpec.model_validate(_frozen(value), strict=True, context={"quiet": quiet}), findings
         except ValidationError as error:
-            said = explain(ProjectSpec, error.errors(include_url=False), value)
-        new = [found for found in said if found.path not in mended]
-        if not new:
-            break
-        findings += new
-        for found in new:
-            mended.add(found.path)
-            _mend(value, found, source)
+            said = explain(error.errors(include_url=False), value)
+        findings += [found for found in said if found.path not in told]
+        told |= {found.path for found in said}
+        quiet |= {found.part for found in said}
+        for found in said:
+            mend(value, found, source)
     return None, findings
 
 
@@ -93,26 +93,6 @@ def _frozen(value: Json) -> Any:  # noqa: ANN401 (a tree of plain values)
     if isinstance(value, Mapping):
         return {name: _frozen(part) for name, part in value.items()}
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
-
-
-def _mend(value: Any, found: Finding, source: Source) -> None:  # noqa: ANN401
-    """Put the closest right thing in the place of the fault, or take the key away so that its default holds."""
-    path = found.path
-    if found.mend is None:
-        # Taking an item out of a list would give the next ones other numbers, and other lines: the whole list goes.
-        path = path[: next((depth for depth, step in enumerate(path) if isinstance(step, int)), len(path))]
-    if found.kind == "missing" or not path:
-        return
-    *above, last = path
-    for step in above:
-        value = value[step]
-    if found.kind == "extra_forbidden" and found.mend is not None and found.mend not in value:
-        value[found.mend] = value.pop(last)
-        source.rename(path, (*above, str(found.mend)))
-    elif found.kind == "extra_forbidden" or found.mend is None:
-        value.pop(last, None)
-    else:
-        value[last] = found.mend
 
 
 def _placed(source: Source, problem: str) -> Fault:
