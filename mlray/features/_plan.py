@@ -1,0 +1,199 @@
+"""From rows to a matrix: a plan is fitted once on training rows, and then applied alike in batch and online."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from mlray.errors import DataError, SpecError
+from mlray.features import _code, _encode
+from mlray.features._frame import frame_of, plain_features
+from mlray.ids import Json, digest_of
+
+__all__ = ["FeaturePlan", "Fitted", "Matrix"]
+
+PROBES = 8
+"""Training rows on which a fit compares batch with one by one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """Features as models take them."""
+
+    values: npt.NDArray[np.float32]
+    """Shape [n, features]; NaN is missing; a category is its code, 0 to the vocabulary's size - 1."""
+    names: tuple[str, ...]
+    categorical: tuple[int, ...]
+    """Positions of the features that are codes of categories."""
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """What is done to rows before a model sees them: the user's function, or the columns as they are."""
+
+    source: str | None
+    """The text of the user's file; None uses every column, a time as its hour and weekday."""
+    file: str = "features.py"
+
+    @classmethod
+    def from_file(cls, path: Path | None) -> Self:
+        """Return the plan of the Python file `path`, which is run once to see that it can be; None is the default plan.
+
+        Raises:
+            SpecError: the file is missing, is not Python, or defines no function `features`.
+        """
+        if path is None:
+            return cls(None)
+        try:
+            source = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecError(
+                [f"{path} cannot be read: {error}."], remedy="Correct `features:` in mlray.yaml."
+            ) from error
+        _code.load(source, path.name)
+        return cls(source, path.name)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the code."""
+        return digest_of({"source": self.source})
+
+    def frame(self, table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
+        """Return the features of `table` as the user's function makes them from `columns`, before encoding.
+
+        Raises:
+            DataError: a column is missing, or the user's function failed or did not return one row per row.
+        """
+        rows = frame_of(table, columns)
+        if self.source is None:
+            return plain_features(rows)
+        return _code.run(_code.load(self.source, self.file), self.file, rows, columns)
+
+    def fit(self, table: pa.Table, request_columns: Sequence[str]) -> "Fitted":
+        """Return the plan with the vocabularies of the text features of `table`, the training rows.
+
+        The user's function sees `request_columns` only, so that nothing known later can leak into training.
+
+        Raises:
+            DataError: there are no rows, the function failed, or its answer for a row depends on the rows beside it.
+        """
+        if not table.num_rows:
+            raise DataError("There are no rows to fit features on.", remedy="Ingest data first, or widen the window.")
+        frame = self.frame(table, request_columns)
+        columns = tuple(_encode.learn(name, frame[name], self.file) for name in _names(frame, self.file))
+        fitted = Fitted(self, tuple(request_columns), columns)
+        fitted.probe(table)
+        return fitted
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A feature plan with everything it learnt from training rows; part of a model's artifact."""
+
+    plan: FeaturePlan
+    request_columns: tuple[str, ...]
+    columns: tuple[_encode.Encoding, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in the matrix's order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def categorical(self) -> tuple[int, ...]:
+        """Positions of the features that are codes of categories."""
+        return tuple(place for place, column in enumerate(self.columns) if column.vocabulary is not None)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the code and of all that was learnt."""
+        return digest_of(self._content())
+
+    def apply(self, table: pa.Table) -> Matrix:
+        """Return the features of `table`, each row by itself: the same in a batch, one by one and online.
+
+        Raises:
+            DataError: a column is missing, or the user's function failed or returned other features than when fitted.
+        """
+        return Matrix(self._values(table), self.names, self.categorical)
+
+    def probe(self, table: pa.Table) -> None:
+        """Raise DataError if a row's features change when it comes alone: it would, online, and nobody would notice."""
+        places = sorted({round(place) for place in np.linspace(0, table.num_rows - 1, PROBES)})
+        together = self._values(table)[places]
+        for at, place in enumerate(places):
+            alone = self._values(table.slice(place, 1))[0]
+            # Vectorised logarithms and the like may differ in the last bit between one row and many.
+            differs = np.flatnonzero(~np.isclose(alone, together[at], rtol=1e-5, atol=1e-6, equal_nan=True))
+            if len(differs):
+                feature = int(differs[0])
+                raise DataError(
+                    f"{self.plan.file}: feature '{self.names[feature]}' of row {place} is {alone[feature]:g} alone and"
+                    f" {together[at, feature]:g} among others.",
+                    remedy="A feature may use its own row only: an endpoint sees rows one by one.",
+                )
+
+    def _values(self, table: pa.Table) -> npt.NDArray[np.float32]:
+        frame = self.plan.frame(table, self.request_columns)
+        made = list(frame.columns)
+        if made != list(self.names) and sorted(made, key=str) != sorted(self.names):
+            odd = sorted({str(name) for name in made} ^ set(self.names)) or ["one of them twice"]
+            raise DataError(
+                f"{self.plan.file}: the features are not those that were fitted; the difference is {', '.join(odd)}.",
+                remedy="Return the same columns whatever the rows are.",
+            )
+        values = np.empty((len(frame), len(self.columns)), dtype=np.float32)
+        for place, column in enumerate(self.columns):
+            values[:, place] = column.apply(frame[column.name], self.plan.file)
+        return values
+
+    def to_json(self) -> dict[str, Json]:
+        """Return code, vocabularies and digest as JSON values."""
+        return {**self._content(), "digest": self.digest}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Self:
+        """Return the fitted plan that `to_json` wrote. Its code is run when first applied: check signatures before.
+
+        Raises:
+            DataError: the digest does not match what was read.
+        """
+        plan = FeaturePlan(cast("str | None", data["source"]), cast("str", data["file"]))
+        columns = tuple(
+            _encode.Encoding.from_json(column) for column in cast("list[dict[str, Json]]", data["features"])
+        )
+        fitted = cls(plan, tuple(cast("list[str]", data["request_columns"])), columns)
+        if fitted.digest != data["digest"]:
+            raise DataError(
+                f"The fitted features were changed: digest {str(data['digest'])[:12]} does not match the content.",
+                remedy="Fetch the model's artifact again.",
+            )
+        return fitted
+
+    def _content(self) -> dict[str, Json]:
+        return {
+            "source": self.plan.source,
+            "file": self.plan.file,
+            "request_columns": list(self.request_columns),
+            "features": [column.to_json() for column in self.columns],
+        }
+
+
+def _names(frame: pd.DataFrame, file: str) -> list[str]:
+    names = list(frame.columns)
+    for name in names:
+        if not isinstance(name, str):
+            raise DataError(
+                f"{file}: a feature is named {name!r}.", remedy="Name every column of the result with text."
+            )
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None or not names:
+        problem = f"the feature '{repeated}' is there twice" if names else "there are no features"
+        raise DataError(f"{file}: {problem}.", remedy="Return each feature once.")
+    return names
