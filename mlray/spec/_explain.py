@@ -50,13 +50,13 @@ class Finding:
     """The closest right value or key, with which a second look finds what lies behind; None where nothing is close."""
 
 
-def explain(errors: Sequence[ErrorDetails], value: Json) -> list[Finding]:
-    """Return one finding per path for what pydantic said about `value`."""
+def explain(errors: Sequence[ErrorDetails], value: Json, texts: Mapping[Path, str]) -> list[Finding]:
+    """Return one finding per path for what pydantic said about `value`; `texts` are its scalars as they were written."""
     by_path: dict[Path, list[ErrorDetails]] = {}
     for error in errors:
         by_path.setdefault(_path(error, value), []).append(error)
     missing = {path for path, said in by_path.items() if said[0]["type"] == "missing"}
-    findings = [_finding(path, said, missing) for path, said in by_path.items()]
+    findings = [_finding(path, said, missing, texts) for path, said in by_path.items()]
     # A key that was only misspelt is not missing as well.
     renamed = {
         (*found.path[:-1], str(found.mend)) for found in findings if found.kind == "extra_forbidden" and found.mend
@@ -82,7 +82,7 @@ def _path(error: ErrorDetails, value: Json) -> Path:
     return tuple(path)
 
 
-def _finding(path: Path, said: Sequence[ErrorDetails], missing: set[Path]) -> Finding:
+def _finding(path: Path, said: Sequence[ErrorDetails], missing: set[Path], texts: Mapping[Path, str]) -> Finding:
     error = said[0]
     kind = error["type"]
     where = dotted(path) or "the file"
@@ -92,7 +92,9 @@ def _finding(path: Path, said: Sequence[ErrorDetails], missing: set[Path]) -> Fi
         return Finding(path, f"{section} lacks '{path[-1]}'{meaning(path)}", kind)
     if kind == "extra_forbidden":
         return _unknown_key(path, missing)
-    seen = f"{where} is {shown(error['input'])}"
+    is_number = isinstance(error["input"], int | float) and not isinstance(error["input"], bool)
+    # As it was written: 010 and not 10.
+    seen = f"{where} is {texts[path] if is_number and path in texts else shown(error['input'])}"
     if kind == "literal_error":
         return _choice(path, error["input"], seen, [str(name) for e in said for name in _expected(e)])
     if kind == "sense":
@@ -100,14 +102,15 @@ def _finding(path: Path, said: Sequence[ErrorDetails], missing: set[Path]) -> Fi
     if kind in _LIMITS:
         return Finding(path, f"{seen}; {_LIMITS[kind].format(**context)}", kind)
     if kind == "string_pattern_mismatch":
-        mend = _slug(str(error["input"]))
+        name = _slug(str(error["input"]))
         return Finding(
-            path, f"{seen}; a name has lower-case letters, digits, - and _, such as '{mend}'", kind, mend=mend
+            path, f"{seen}; a name has lower-case letters, digits, - and _, such as '{name}'", kind, mend=name
         )
     if kind in _WANTED:
         wanted = dict.fromkeys(_WANTED[e["type"]] for e in said if e["type"] in _WANTED)
-        scalar = isinstance(error["input"], int | float) and "a text" in wanted
-        hint, mend = (" (quotes make it a text)", str(error["input"])) if scalar else ("", None)
+        quotable = isinstance(error["input"], int | float) and "a text" in wanted
+        hint = " (quotes make it a text)" if quotable else ""
+        mend = str(error["input"]) if quotable else None
         return Finding(path, f"{seen}, not {' or '.join(wanted)}{hint}", kind, mend=mend)
     message = str(context.get("error", error["msg"]))
     return Finding(path, f"{where}: {message}", kind)

@@ -19,7 +19,7 @@ __all__ = ["FILE", "read_spec"]
 
 FILE = "mlray.yaml"
 # Each look mends what the last one found; a fault can hide another, which can hide a third.
-LOOKS = 5
+LOOKS = 8
 
 
 def read_spec(path: File | str, *, check: Callable[[ProjectSpec], Iterable[str]] | None = None) -> ProjectSpec:
@@ -79,10 +79,12 @@ def _look(source: Source) -> tuple[ProjectSpec | None, list[Finding]]:
         try:
             return ProjectSpec.model_validate(_frozen(value), strict=True, context={"quiet": quiet}), findings
         except ValidationError as error:
-            said = explain(error.errors(include_url=False), value)
-        findings += [found for found in said if found.path not in told]
-        told |= {found.path for found in said}
-        quiet |= {found.part for found in said}
+            said = explain(error.errors(include_url=False), value, source.texts)
+        new = [found for found in said if found.path not in told]
+        findings += new
+        told |= {found.path for found in new}
+        # Values that do not go together cannot be mended: they are let through when nothing else is new.
+        quiet |= {found.part for found in said} if not new else set()
         for found in said:
             mend(value, found, source)
     return None, findings

@@ -75,7 +75,7 @@ def meaning(path: Path) -> str:
 
 
 def placeholder(path: Path) -> Json:
-    """Return some value that the key at `path` could have, or None; so a missing key does not hide what else is wrong."""
+    """Return some value for a missing key, or None, so that its absence does not hide what else is wrong."""
     here = schema_at(path)
     if here.get("format") == "date":
         return "2000-01-01"
