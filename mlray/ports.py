@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from mlray.ids import Json
 
-__all__ = ["Model", "Predictor", "Progress"]
+__all__ = ["Model", "Narrator", "Predictor", "Progress"]
 
 
 class Model(Protocol):
@@ -37,4 +37,23 @@ class Progress(Protocol):
 
     def __call__(self, done: float, total: float, note: str = "") -> None:
         """Say that `done` of `total` steps are behind us."""
+        ...
+
+
+class Narrator(Protocol):
+    """Whoever tells a person how a run goes on, while it goes on."""
+
+    def stage(self, name: str, weight: float) -> Progress:
+        """Say that the stage `name` begins, and so that the one before has ended.
+
+        `weight` is the share of the whole run, 0 to 1, that the stage is expected to take; all stages together make 1.
+        """
+        ...
+
+    def say(self, text: str) -> None:
+        """Say one sentence that stays to be read, such as a verdict or a decision."""
+        ...
+
+    def table(self, rows: Sequence[Mapping[str, str]]) -> None:
+        """Show rows that have the same columns, such as the decisions of the whole run."""
         ...
