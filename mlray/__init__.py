@@ -1,4 +1,4 @@
-"""The whole life of a model on one Ray cluster, answered with decisions: may it go live, is it worth it, can we afford it.
+"""The whole life of a model on one Ray cluster, answered with decisions: is it worth it, and can we afford it.
 
     project = mlray.open("jobs/flights")
     project.feasibility()

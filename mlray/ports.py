@@ -12,7 +12,7 @@ class Model(Protocol):
     """A trained binary classifier."""
 
     def predict(self, values: Any) -> Any:  # noqa: ANN401 (numpy is not imported here)
-        """Return probabilities of shape [n], float64, for `values` of shape [n, features], float32 with NaN for missing."""
+        """Return probabilities, float64 [n], for `values`, float32 [n, features] with NaN for missing."""
         ...
 
 
@@ -28,7 +28,10 @@ class Predictor(Protocol):
         ...
 
     def describe(self) -> Mapping[str, Json]:
-        """Return what clients need: `inputs` and `outputs` (name, datatype, shape, as in the Open Inference Protocol) and an `example` request."""
+        """Return what clients need: `inputs`, `outputs` and an `example` request.
+
+        Inputs and outputs have name, datatype and shape, as in the Open Inference Protocol.
+        """
         ...
 
 

@@ -51,7 +51,7 @@ class Finding:
 
 
 def explain(errors: Sequence[ErrorDetails], value: Json, texts: Mapping[Path, str]) -> list[Finding]:
-    """Return one finding per path for what pydantic said about `value`; `texts` are the scalars as they were written."""
+    """Return one finding per path for what pydantic said about `value`; `texts` are the scalars as written."""
     by_path: dict[Path, list[ErrorDetails]] = {}
     for error in errors:
         by_path.setdefault(_path(error, value), []).append(error)
