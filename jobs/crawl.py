@@ -1,0 +1,15 @@
+"""Look at the source without reading it whole, and say whether there is something new: `python jobs/crawl.py jobs/flights`."""
+
+import argparse
+from contextlib import closing
+
+import mlray
+from mlray.jobs import plain_errors
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("project", help="folder with mlray.yaml")
+
+if __name__ == "__main__":
+    args = parser.parse_args()
+    with plain_errors(), closing(mlray.open(args.project)) as project:
+        print(project.crawl())

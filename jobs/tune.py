@@ -1,0 +1,18 @@
+"""Search for good settings on the newest dataset version, and register nothing: `python jobs/tune.py jobs/flights`."""
+
+import argparse
+from contextlib import closing
+
+import mlray
+from mlray.jobs import plain_errors
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("project", help="folder with mlray.yaml")
+
+if __name__ == "__main__":
+    args = parser.parse_args()
+    with plain_errors(), closing(mlray.open(args.project)) as project:
+        experiment = project.train()
+        for trial in sorted(experiment.trials, key=lambda trial: trial.number):
+            print(trial)
+        print(experiment)
