@@ -1,4 +1,4 @@
-"""Look at the source without reading it whole, and say whether there is something new: `python jobs/crawl.py jobs/flights`."""
+"""Look whether the source has something new, without reading it whole: `python jobs/crawl.py jobs/flights`."""
 
 import argparse
 from contextlib import closing

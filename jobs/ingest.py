@@ -1,4 +1,4 @@
-"""Bring in what is new at the source, as one dataset version: `python jobs/ingest.py jobs/flights --until 2013-04-01`."""
+"""Bring in what is new as one dataset version: `python jobs/ingest.py jobs/flights --until 2013-04-01`."""
 
 import argparse
 from contextlib import closing

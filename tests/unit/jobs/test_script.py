@@ -19,12 +19,14 @@ def test_an_error_on_purpose_ends_a_script_with_its_message_and_exit_code(capsys
 
 def test_a_bug_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError), plain_errors():
-        print(1 // 0)
+        assert 1 // 0
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_script_is_short_and_calls_only_what_a_project_offers(name):
-    project = pytest.importorskip("mlray.project").Project
+    project = getattr(pytest.importorskip("mlray.project"), "Project", None)
+    if project is None:
+        pytest.skip("there is no Project yet")
     text = (JOBS / f"{name}.py").read_text()
     assert len(text.splitlines()) <= 35
     called = {
