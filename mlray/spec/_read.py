@@ -22,13 +22,13 @@ FILE = "mlray.yaml"
 LOOKS = 8
 
 
-def read_spec(path: File | str, *, check: Callable[[ProjectSpec], Iterable[str]] | None = None) -> ProjectSpec:
+def read_spec(path: File | str, *, check: Callable[[ProjectSpec], None] | None = None) -> ProjectSpec:
     """Return the project that the file at `path`, or the `mlray.yaml` in the folder `path`, describes.
 
     Args:
         path: The file or its folder.
-        check: What only a later stage knows, such as the parameters of the trainers: returns one problem per fault,
-            each as `path.of.the.key: what`. It is asked only when the file is otherwise right.
+        check: What only a later stage knows, such as the parameters of the trainers. It raises a SpecError whose
+            problems begin with the path of a key, `model.trainers.xgboost.depth: what`; they get their lines here.
 
     Raises:
         SpecError: with one line per fault, `file:line: what, with the value and the closest valid key or value`.
@@ -45,10 +45,9 @@ def read_spec(path: File | str, *, check: Callable[[ProjectSpec], Iterable[str]]
     if spec is not None:
         spec = spec.model_copy(update={"folder": file.parent.resolve()})
         told = {found.path for found in findings}
-        findings += [found for found in faults_of_files(spec) if found.path not in told]
+        found_later = [*faults_of_files(spec), *(_asked(check, spec, source) if check is not None else [])]
+        findings += [found for found in found_later if found.path not in told]
     faults = [*source.faults, *(Fault(source.line(found.path), found.what) for found in findings)]
-    if spec is not None and not faults and check is not None:
-        faults = [_placed(source, problem) for problem in check(spec)]
     if faults or spec is None:
         raise _error(file, faults)
     return spec
@@ -97,14 +96,21 @@ def _frozen(value: Json) -> Any:  # noqa: ANN401 (a tree of plain values)
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
-def _placed(source: Source, problem: str) -> Fault:
-    """Find the line of a problem that begins with the dotted path of a key."""
-    where = problem.partition(":")[0]
+def _asked(check: Callable[[ProjectSpec], None], spec: ProjectSpec, source: Source) -> list[Finding]:
+    """Ask `check`, and find the path that each of its problems begins with."""
+    try:
+        check(spec)
+    except SpecError as error:
+        return [Finding(_path(problem, source), problem, "check") for problem in error.problems]
+    return []
+
+
+def _path(problem: str, source: Source) -> Path:
     path: Path = ()
-    for step in where.split("."):
+    for step in problem.partition(":")[0].split("."):
         if (*path, step) in source.lines:
             path = (*path, step)
-    return Fault(source.line(path), problem)
+    return path
 
 
 def _error(file: File, faults: Iterable[Fault]) -> SpecError:
