@@ -1,0 +1,59 @@
+"""A Ray that outlives the command that started it: where it is written down, and how it is found and ended."""
+
+import json
+import os
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["Kept", "read_kept"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A keeper process and the Ray that it holds up."""
+
+    pid: int
+    started: float
+    """When the keeper's process started, so that a process that got the same number later is not taken for it."""
+    address: str
+    folder: str
+
+    def write(self, file: Path) -> None:
+        """Write it down, whole or not at all."""
+        aside = file.with_suffix(".new")
+        aside.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        aside.replace(file)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the keeper still runs."""
+        import psutil
+
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+        except psutil.Error:
+            return False
+
+    def stop(self, wait: float = 30.0) -> None:
+        """Ask the keeper to end its Ray, and end by force what has not ended after `wait` seconds."""
+        import psutil
+
+        if not self.alive:
+            return
+        keeper = psutil.Process(self.pid)
+        family = [keeper, *keeper.children(recursive=True)]
+        os.kill(self.pid, signal.SIGTERM)
+        _, still = psutil.wait_procs(family, timeout=wait)
+        for process in still:
+            process.kill()
+        psutil.wait_procs(still, timeout=5)
+
+
+def read_kept(file: Path) -> Kept | None:
+    """Return the keeper that `file` names, or None when there is none or it no longer runs."""
+    try:
+        kept = Kept(**json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return kept if kept.alive else None

@@ -1,0 +1,178 @@
+"""Join a Ray, or start one that ends with us."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from mlray.coordinator.cluster import NAMESPACE, Kept, environment, local_settings, read_kept
+from mlray.errors import UnavailableError
+from mlray.security import ray_token
+
+__all__ = ["Connection", "connect", "keep"]
+
+KEPT = "ray.json"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A Ray we are joined to."""
+
+    address: str
+    ours: bool
+    """Whether it ends when we leave."""
+    leave: Callable[[], None]
+
+
+def connect(address: str, keys: Path, root: Path, cpus: int | None, *, kept: bool) -> Connection:
+    """Join the Ray at `address`, or start one for `local`.
+
+    Args:
+        address: `local`, `auto`, or `host:port`.
+        keys: the folder with the workspace's secrets.
+        root: the workspace's folder, where a kept Ray is written down.
+        cpus: CPUs of a Ray that is started; all by default.
+        kept: start one that outlives this process, until `mlray stop`.
+
+    Raises:
+        UnavailableError: no Ray could be started or reached.
+    """
+    if address != "local":
+        return _join(address, None)
+    found = read_kept(root / KEPT)
+    if found is None and kept:
+        found = _spawn_keeper(keys, root, cpus)
+    if found is not None:
+        return _join(found.address, ray_token(keys))
+    return _start(keys, cpus)
+
+
+def _join(address: str, token_file: Path | None) -> Connection:
+    os.environ.update(environment(token_file))
+    import ray
+
+    if ray.is_initialized():
+        return Connection(address, ours=False, leave=lambda: None)
+    try:
+        ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise UnavailableError(
+            f"no Ray answers at '{address}': {error}.",
+            remedy="Check workspace.ray in mlray.yaml, and RAY_AUTH_TOKEN_PATH if the cluster asks for a token.",
+        ) from error
+    return Connection(address, ours=False, leave=ray.shutdown)
+
+
+def _start(keys: Path, cpus: int | None) -> Connection:
+    import psutil
+
+    local = local_settings(keys, cpus)
+    os.environ.update(environment(local.token_file))
+    import ray
+
+    if ray.is_initialized():
+        local.remove()
+        return Connection("joined", ours=False, leave=lambda: None)
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    children: list[psutil.Process] = []
+
+    def leave() -> None:
+        children.extend(child for child in psutil.Process().children(recursive=True) if child.pid not in before)
+        ray.shutdown()
+        # Detached actors are children of the raylet, not of ours: what outlives it is ended here, by its pid.
+        _, still = psutil.wait_procs(children, timeout=5)
+        for process in still:
+            _kill(process)
+        local.remove()
+
+    try:
+        context = ray.init(
+            num_cpus=local.cpus,
+            namespace=NAMESPACE,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=str(local.folder),
+            _node_ip_address="127.0.0.1",
+            object_store_memory=_object_store(),
+        )
+    except BaseException as error:
+        leave()
+        if isinstance(error, Exception):
+            raise UnavailableError(
+                f"a local Ray could not be started: {error}.", remedy="`mlray doctor` says what is wrong here."
+            ) from error
+        raise
+    return Connection(str(context.address_info["address"]), ours=True, leave=leave)
+
+
+def _kill(process: object) -> None:
+    import psutil
+
+    assert isinstance(process, psutil.Process)
+    try:
+        process.kill()
+    except psutil.Error:
+        return
+
+
+def _object_store() -> int:
+    """Return the bytes for Ray's object store: an eighth of the memory, between 100 MB and 2 GB; ours stays almost empty."""
+    import psutil
+
+    return int(min(2e9, max(1e8, psutil.virtual_memory().available / 8)))
+
+
+def _spawn_keeper(keys: Path, root: Path, cpus: int | None) -> Kept:
+    log = root / "keeper.log"
+    command = [sys.executable, "-m", "mlray.coordinator.cluster.on_ray", str(keys), str(root), str(cpus or 0)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 (our own module)
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        while process.poll() is None:
+            found = read_kept(root / KEPT)
+            if found is not None and found.pid == process.pid:
+                return found
+            time.sleep(0.1)
+    except BaseException:
+        process.terminate()
+        raise
+    tail = log.read_text(encoding="utf-8", errors="replace")[-400:]
+    raise UnavailableError(f"a local Ray could not be started: {tail}", remedy="`mlray doctor` says what is wrong here.")
+
+
+def keep(keys: Path, root: Path, cpus: int | None) -> None:
+    """Start a local Ray, write down where it is, and hold it up until SIGTERM or SIGINT."""
+    import psutil
+
+    done = Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        done.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    connection = _start(keys, cpus)
+    own = psutil.Process()
+    file = root / KEPT
+    Kept(own.pid, own.create_time(), connection.address, str(root)).write(file)
+    try:
+        while not done.wait(1.0):
+            if not file.exists():  # the workspace was removed: nobody could find us any more
+                break
+    finally:
+        file.unlink(missing_ok=True)
+        connection.leave()
+
+
+if __name__ == "__main__":
+    keep(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]) or None)

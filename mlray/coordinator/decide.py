@@ -1,0 +1,182 @@
+"""The coordinator's decisions as rules in order: the first that applies decides. Pure."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from mlray.clock import parse_duration
+from mlray.coordinator.policy import Facts, Weighed, weigh
+from mlray.coordinator.state import Rollout, State
+from mlray.costs import Outcome, admit
+from mlray.ids import Json
+from mlray.records import Act, Budget, Decision, Endpoint, GateResult, Interval, Price, Stage
+from mlray.serving.rollout import Evidence, step
+from mlray.spec import ProjectSpec, Serving
+
+__all__ = ["after_training", "due", "on_first", "on_retraining", "on_rollout"]
+
+
+def due(state: State, every: timedelta, now: datetime) -> bool:
+    """Return whether it is time to ask again whether to retrain: on schedule, or because a deferral has run out."""
+    if state.deferred_until is not None and now >= state.deferred_until:
+        return True
+    return state.last_look is None or now - state.last_look >= every
+
+
+def on_first(endpoint: str, price: Price, budget: Budget | None, now: datetime) -> Decision:
+    """Return whether the first model is trained: nothing is live, so only money can speak against it."""
+    admission = admit(price, budget)
+    match admission.outcome:
+        case Outcome.DEFER:
+            act, because = Act.DEFER, f"nothing is live yet, but {_clause(admission.because)}"
+        case Outcome.REFUSE:
+            act, because = Act.REFUSE, f"nothing is live yet, but {_clause(admission.because)}"
+        case Outcome.ADMIT:
+            act, because = Act.RETRAIN, f"nothing is live yet: a first model is trained for about {price}"
+    return Decision(
+        id=f"{endpoint}:{now:%Y-%m-%dT%H}:first",
+        at=now,
+        act=act,
+        subject=endpoint,
+        because=because,
+        evidence={
+            "version": 0,
+            "accumulated": 0.0,
+            "price": str(price.amount),
+            "left": str(budget.left) if budget else None,
+            "until": admission.until.isoformat() if admission.until else None,
+        },
+        cost=price.amount if act is Act.RETRAIN else Decimal(0),
+        currency=price.currency,
+    )
+
+
+def on_retraining(facts: Facts, state: State, spec: ProjectSpec) -> Decision:
+    """Return whether the live model is retrained now, with the reason in one sentence."""
+    weighed = weigh(facts, state.accumulated, spec.costs.error, parse_duration(spec.costs.horizon))
+    act, because, until = _retrain_rules(facts, state, spec, weighed)
+    evidence: dict[str, Json] = {
+        "version": facts.version,
+        "accumulated": weighed.accumulated,
+        "lost": str(weighed.lost.quantize(Decimal("0.01"))),
+        "drift": facts.drift.score if facts.drift else None,
+        "drifting": list(facts.drift.drifting) if facts.drift else [],
+        "price": str(facts.price.amount),
+        "left": str(facts.budget.left) if facts.budget else None,
+        "until": until.isoformat() if until else None,
+        **_performance(facts),
+    }
+    return Decision(
+        id=f"{facts.endpoint}:{facts.now:%Y-%m-%dT%H}:retrain",
+        at=facts.now,
+        act=act,
+        subject=facts.endpoint,
+        because=because,
+        evidence=evidence,
+        cost=facts.price.amount if act is Act.RETRAIN else Decimal(0),
+        currency=facts.price.currency,
+        gain=weighed.gain,
+    )
+
+
+def _retrain_rules(facts: Facts, state: State, spec: ProjectSpec, weighed: Weighed) -> tuple[Act, str, datetime | None]:
+    drift = _drift_words(facts)
+    if facts.broken:
+        return Act.ALARM, f"{facts.broken}; data that looks broken never triggers a retraining", None
+    if state.rollout is not None:
+        return Act.HOLD, f"{drift}; v{state.rollout.candidate} is already in {state.rollout.stage}", None
+    if state.last_retraining is not None and facts.now - state.last_retraining < parse_duration(spec.drift.cool_down):
+        return Act.HOLD, f"{drift}; the last retraining is less than {spec.drift.cool_down} old", None
+    if weighed.gain is None:
+        return Act.HOLD, f"{drift}; no labelled rows yet that could show a loss", None
+    price, left = facts.price, f"{weighed.lost:.2f} {facts.price.currency}"
+    if weighed.lost < price.amount:
+        return Act.HOLD, f"{drift}, but avoidable errors have cost {left} so far, less than a retraining ({price})", None
+    if weighed.gain.value < float(price.amount):
+        return Act.HOLD, f"{drift}; {left} were lost, but the loss has faded: {_gain(weighed.gain, price.currency)}, a retraining at {price} would not pay", None
+    if state.deferred_until is not None and facts.now < state.deferred_until:
+        return Act.HOLD, f"still deferred until {state.deferred_until:%Y-%m-%d} for lack of money", state.deferred_until
+    admission = admit(price, facts.budget)
+    match admission.outcome:
+        case Outcome.DEFER:
+            return Act.DEFER, f"a retraining is due ({left} lost), but {_clause(admission.because)}", admission.until
+        case Outcome.REFUSE:
+            return Act.REFUSE, f"a retraining is due ({left} lost), but {_clause(admission.because)}", None
+        case Outcome.ADMIT:
+            return Act.RETRAIN, f"{drift}; avoidable errors have cost {left}, a retraining costs {price} and should save {_gain(weighed.gain, price.currency)}", None
+
+
+def _clause(sentence: str) -> str:
+    """Return a sentence as a part of another."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+def _drift_words(facts: Facts) -> str:
+    if facts.drift is None:
+        return "no traffic to compare"
+    if facts.drift.drifting:
+        return str(facts.drift)
+    return "no column drifted"
+
+
+def _gain(gain: Interval, currency: str) -> str:
+    return f"{gain.value:.0f} {currency} ({gain.low:.0f} to {gain.high:.0f}) over the horizon"
+
+
+def _performance(facts: Facts) -> dict[str, Json]:
+    performance = facts.performance
+    if performance is None:
+        return {}
+    error = performance.measured.get("error")
+    return {
+        "rows": performance.rows,
+        "labelled": performance.labelled,
+        "estimated_error": performance.estimated.value if performance.estimated else None,
+        "measured_error": error.value if error else None,
+        "excess": performance.excess.value if performance.excess else None,
+    }
+
+
+def after_training(
+    cause: Decision, version: int, gates: tuple[GateResult, ...], live: int | None, now: datetime
+) -> Decision:
+    """Return what happens to a model that `cause` asked for: shadow, straight to live where nothing is live, or rejection."""
+    failed = [gate for gate in gates if not gate.passed]
+    if failed:
+        act, because = Act.REJECT, f"v{version} failed the gate '{failed[0].gate}': {failed[0].because}"
+    elif live is None:
+        act, because = Act.PROMOTE, f"v{version} passed {len(gates)} gates and nothing is live yet"
+    else:
+        act, because = Act.SHADOW, f"v{version} passed {len(gates)} gates and now answers copies of the traffic"
+    return Decision(
+        id=f"{cause.id}/{act}",
+        at=now,
+        act=act,
+        subject=f"{cause.subject}/v{version}",
+        because=because,
+        evidence={"version": version},
+        caused_by=cause.id,
+    )
+
+
+def on_rollout(endpoint: Endpoint, rollout: Rollout, evidence: Evidence, serving: Serving, now: datetime) -> Decision:
+    """Return whether the candidate goes a step on, waits, or is rolled back."""
+    staged = Endpoint(
+        name=endpoint.name,
+        url=endpoint.url,
+        live=endpoint.live,
+        candidate=rollout.candidate,
+        stage=rollout.stage if rollout.stage is not Stage.NONE else Stage.SHADOW,
+        share=rollout.share,
+        versions=endpoint.versions,
+        generation=endpoint.generation,
+    )
+    chosen = step(staged, evidence, serving, rollout.started, rollout.step_started, now)
+    return Decision(
+        id=f"{endpoint.name}:{now:%Y-%m-%dT%H}:rollout:v{rollout.candidate}",
+        at=now,
+        act=chosen.act,
+        subject=f"{endpoint.name}/v{rollout.candidate}",
+        because=chosen.because,
+        evidence={"version": rollout.candidate, "share": chosen.share, "rows": evidence.rows},
+        caused_by=rollout.cause,
+    )

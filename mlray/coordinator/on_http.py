@@ -1,0 +1,110 @@
+"""A client for an endpoint: what a user's program would send, and what the coordinator asks of it."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from mlray.errors import AccessDenied, RequestError, UnavailableError
+from mlray.ids import Json
+from mlray.records import Endpoint
+
+__all__ = ["EndpointClient", "tensors"]
+
+_NUMBERS = {bool: "BOOL", int: "INT64", float: "FP64", str: "BYTES"}
+
+
+def tensors(columns: Mapping[str, Sequence[Json]]) -> list[dict[str, Json]]:
+    """Return columns as named input tensors of the Open Inference Protocol.
+
+    >>> tensors({"origin": ["JFK"]})
+    [{'name': 'origin', 'shape': [1], 'datatype': 'BYTES', 'data': ['JFK']}]
+    """
+    return [
+        {"name": name, "shape": [len(values)], "datatype": _datatype(values), "data": list(values)}
+        for name, values in columns.items()
+    ]
+
+
+def _datatype(values: Sequence[Json]) -> str:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} and float in kinds:
+        return "FP64"
+    return _NUMBERS.get(next(iter(kinds)), "BYTES") if kinds else "FP64"
+
+
+class EndpointClient:
+    """Speaks to one model's endpoint over HTTP, with one kept connection."""
+
+    def __init__(self, url: str, name: str, key: str, *, timeout: float = 60.0) -> None:
+        """Take the address of the server, the model's name and a key."""
+        self._name = name
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def infer(
+        self, columns: Mapping[str, Sequence[Json]], request_id: str, version: int | None = None
+    ) -> dict[str, Any]:
+        """Return the endpoint's answer for rows given by column; `version` asks one version instead of the live alias."""
+        path = f"/v2/models/{self._name}" + (f"/versions/{version}" if version is not None else "")
+        return self._send("POST", f"{path}/infer", {"id": request_id, "inputs": tensors(columns)})
+
+    def feedback(self, labels: Mapping[str, Sequence[bool | None]]) -> None:
+        """Send the truth for earlier requests: request id → one label per row, None where it is unknown."""
+        told = [{"id": request_id, "labels": list(values)} for request_id, values in labels.items()]
+        self._send("POST", f"/v2/models/{self._name}/feedback", {"feedback": told})
+
+    def endpoint(self) -> tuple[Endpoint, dict[str, Any]]:
+        """Return which versions answer, and the counters of each."""
+        answer = self._send("GET", f"/v2/models/{self._name}/endpoint")
+        counters = answer.pop("counters", {})
+        return Endpoint.from_json(answer), counters
+
+    def set_endpoint(self, endpoint: Endpoint) -> Endpoint:
+        """Make the endpoint answer like this and return its table."""
+        answer = self._send("PUT", f"/v2/models/{self._name}/endpoint", endpoint.to_json())
+        answer.pop("counters", None)
+        return Endpoint.from_json(answer)
+
+    def flush(self) -> None:
+        """Return once everything accepted so far is in the log on disk."""
+        self._send("POST", f"/v2/models/{self._name}/flush", {})
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        try:
+            answer = self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise UnavailableError(
+                f"{self._http.base_url} does not answer: {error!r}.", remedy="Is it deployed? `mlray status` tells."
+            ) from error
+        if answer.is_success:
+            content: dict[str, Any] = answer.json()
+            return content
+        self._refuse(answer)
+        return {}
+
+    def _refuse(self, answer: httpx.Response) -> None:
+        try:
+            told = answer.json()["error"]
+        except (ValueError, KeyError, TypeError):
+            told = {"message": answer.text[:200]}
+        message, remedy = str(told.get("message", "")), str(told.get("remedy", ""))
+        if answer.status_code in (401, 403):
+            raise AccessDenied(message, remedy=remedy)
+        if answer.is_client_error:
+            raise RequestError(message, remedy=remedy, status=answer.status_code, code=str(told.get("code", "")))
+        raise UnavailableError(f"{answer.status_code}: {message}", remedy=remedy)

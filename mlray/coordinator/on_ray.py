@@ -1,0 +1,199 @@
+"""The coordinator and the workshop as detached actors: thin rims around `Watch` and `Workshop`."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayTaskError
+
+from mlray.coordinator.cluster import NAMESPACE
+from mlray.coordinator.evidence import Observer, models, money
+from mlray.coordinator.failpoints import Failpoints
+from mlray.coordinator.flows import Excess, Trained
+from mlray.coordinator.on_http import EndpointClient
+from mlray.coordinator.secrets import read_secret
+from mlray.coordinator.watch import Senses, Watch
+from mlray.coordinator.workshop import Report, Workshop
+from mlray.coordinator.workspace import Workspace
+from mlray.errors import MlrayError, UnavailableError
+from mlray.records import DatasetVersion, Decision, Endpoint, Experiment, ModelVersion, Spend, Trial
+
+__all__ = ["Coordinator", "call", "coordinator", "do", "end", "workshop"]
+
+POLL_SECONDS = 5.0
+
+
+def call(reference: Any) -> Any:
+    """Return what a remote call returned, raising our own errors as they were raised there."""
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        if isinstance(error.cause, MlrayError):
+            raise error.cause from None
+        raise
+
+
+def workshop(project: str) -> ActorHandle:
+    """Return the project's workshop, started where it is missing."""
+    space = Workspace.at(project)
+    return (
+        ray.remote(Workshop)
+        .options(
+            name=f"{space.name}-workshop",
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            max_restarts=-1,
+            max_concurrency=8,
+            num_cpus=0,
+        )
+        .remote(project)
+    )
+
+
+def do(
+    shop: ActorHandle, key: str, flow: str, arguments: Mapping[str, Any], heard: Callable[[Report], None] | None = None
+) -> Any:
+    """Return what `flow` under `key` brought: started where it is unknown, waited for where it runs."""
+    call(shop.start.remote(key, flow, arguments))
+    while True:
+        report: Report = call(shop.report.remote(key, 0.5 if heard else POLL_SECONDS))
+        if report.state == "failed" and report.error is not None:
+            raise report.error
+        if report.state == "done":
+            return report.value
+        if heard:
+            heard(report)
+
+
+class _Hands:
+    """What the coordinator can do, through the workshop and the endpoint's administration."""
+
+    def __init__(self, space: Workspace, project: str, client: EndpointClient, failpoints: Failpoints) -> None:
+        self._space = space
+        self._project = project
+        self._client = client
+        self._failpoints = failpoints
+
+    def train(self, decision: Decision) -> tuple[ModelVersion, Spend]:
+        shop = workshop(self._project)
+        space, key = self._space, f"train:{decision.id}"
+        dataset = space.store.head(space.spec.data.table)
+        live = models(space).get(int(str(decision.evidence["version"])))
+        model = space.spec.model
+        arguments = {
+            "dataset": dataset,
+            "now": decision.at,
+            "trials": model.retrain_trials if live else model.trials,
+            "warm": self._warm(),
+            "cause": decision.id,
+            "live": live,
+            "fault": str(decision.evidence.get("fault") or ""),
+            "cpus": int(ray.cluster_resources().get("CPU", 1)),
+        }
+        call(shop.start.remote(key, "train", arguments))
+        self._failpoints.hit("training")
+        trained: Trained = do(shop, key, "train", arguments)
+        return trained.version, trained.spend
+
+    def _warm(self) -> tuple[Trial, ...]:
+        """Return the best configurations of earlier sweeps, the newest sweep's first."""
+        sweeps = [Experiment.from_json(entry.data) for entry in self._space.journal.entries(kind="experiment")]
+        best = [sweep.best for sweep in reversed(sweeps)]
+        if sweeps:
+            scored = [trial for trial in sweeps[0].trials if trial.score is not None and trial.state == "finished"]
+            best += sorted(scored, key=lambda trial: -(trial.score or 0.0))[:2]
+        unique = {(trial.trainer, str(sorted(trial.params.items()))): trial for trial in reversed(best)}
+        return tuple(reversed(unique.values()))[: max(1, self._space.spec.model.retrain_trials - 1)]
+
+    def endpoint(self) -> Endpoint:
+        return self._client.endpoint()[0]
+
+    def set_endpoint(self, endpoint: Endpoint) -> Endpoint:
+        if endpoint == self.endpoint():
+            return endpoint
+        return self._client.set_endpoint(endpoint)
+
+    def alias(self, alias: str, version: int | None) -> None:
+        self._space.registry.set_alias(self._space.name, alias, version)
+
+
+class Coordinator:
+    """Watches one project. Its memory is the journal: a restarted process goes on where this one stopped."""
+
+    def __init__(
+        self, project: str, url: str, fault: tuple[int, str] | None = None, failpoints: Mapping[str, str] | None = None
+    ) -> None:
+        """Join the project's endpoint at `url`; `failpoints` name places to die at, for tests."""
+        space = Workspace.at(project)
+        client = EndpointClient(url, space.name, read_secret(space.folder("keys"), "coordinator"))
+        points = Failpoints(failpoints)
+        observer = Observer(
+            space,
+            challenge=lambda dataset, live, window: self._challenge(project, dataset, live, window),
+            flush=client.flush,
+        )
+        hands = _Hands(space, project, client, points)
+        senses = Senses(observer.facts, observer.rollout, lambda now: money(space, now))
+        self._watch = Watch(space.spec, space.journal, senses, hands, points, fault)
+
+    @staticmethod
+    def _challenge(project: str, dataset: DatasetVersion, live: ModelVersion, window: timedelta) -> Excess:
+        key = f"challenge:{dataset.digest}:{live.number}"
+        found: Excess = do(
+            workshop(project), key, "challenge", {"dataset": dataset, "live": live, "window": window}
+        )
+        return found
+
+    def tick(self, now: datetime) -> int:
+        """Do everything that is due at `now`; return the journal's place after it."""
+        return self._watch.tick(now).seq
+
+    def release(self, decision: Decision) -> int:
+        """Carry out what a person decided; return the journal's place after it."""
+        return self._watch.release(decision).seq
+
+    def pid(self) -> int:
+        """Return the number of the process that this actor runs in."""
+        return os.getpid()
+
+
+def coordinator(
+    project: str, url: str, fault: tuple[int, str] | None = None, failpoints: Mapping[str, str] | None = None
+) -> ActorHandle:
+    """Return the project's coordinator, started where it is missing: one per project, and a crashed one comes back."""
+    space = Workspace.at(project)
+    return (
+        ray.remote(Coordinator)
+        .options(
+            name=f"{space.name}-coordinator",
+            namespace=NAMESPACE,
+            lifetime="detached",
+            get_if_exists=True,
+            max_restarts=-1,
+            max_task_retries=-1,
+            max_concurrency=2,
+            num_cpus=0,
+        )
+        .remote(project, url, fault, failpoints)
+    )
+
+
+def end(project: str) -> None:
+    """End the project's actors; other projects' stay."""
+    name = Workspace.at(project).name
+    for part in ("coordinator", "workshop"):
+        try:
+            ray.kill(ray.get_actor(f"{name}-{part}", namespace=NAMESPACE), no_restart=True)
+        except ValueError:  # there is none
+            continue
+
+
+def cpus() -> int:
+    """Return how many CPUs the cluster has; UnavailableError when we are not joined to one."""
+    if not ray.is_initialized():
+        raise UnavailableError("not joined to a Ray.", remedy="Call Project.connect() first.")
+    return int(ray.cluster_resources().get("CPU", 1))

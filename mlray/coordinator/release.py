@@ -1,0 +1,55 @@
+"""Bring an endpoint up and find it again."""
+
+from datetime import datetime
+
+from mlray.coordinator.on_http import EndpointClient
+from mlray.coordinator.secrets import read_secret, secret
+from mlray.coordinator.workspace import Workspace
+from mlray.errors import MlrayError, NotFoundError
+
+__all__ = ["address", "client", "serve"]
+
+SCOPES = {"coordinator": ("predict", "feedback", "admin"), "client": ("predict", "feedback")}
+
+
+def address(space: Workspace) -> str:
+    """Return the endpoint's address; NotFoundError when it was never deployed."""
+    known = space.journal.entries(kind="endpoint", subject=space.name)
+    if not known:
+        raise NotFoundError(f"{space.name} has no endpoint yet.", remedy="`mlray deploy` brings one up.")
+    return str(known[-1].data["url"])
+
+
+def client(space: Workspace, who: str) -> EndpointClient:
+    """Return a client with the key of `who`: `coordinator`, or `client` for predictions and feedback alone."""
+    return EndpointClient(address(space), space.name, read_secret(space.folder("keys"), who))
+
+
+def serve(space: Workspace, project: str, now: datetime) -> str:
+    """Start the endpoint where it does not answer yet, and return its address."""
+    keys = space.folder("keys")
+    for who, scopes in SCOPES.items():
+        secret(space.keys, keys, who, space.spec.access.tenants[0], scopes)
+    if _answers(space):
+        return address(space)
+    from mlray.serving.on_ray import deploy
+
+    url = deploy(
+        space.name,
+        factory="mlray.coordinator.replica:build",
+        args={"project": project},
+        host=space.spec.serving.host,
+        port=space.spec.serving.port,
+        replicas=space.spec.serving.replicas,
+    )
+    space.journal.append("endpoint", space.name, {"url": url}, at=now)
+    return url
+
+
+def _answers(space: Workspace) -> bool:
+    try:
+        with client(space, "coordinator") as http:
+            http.endpoint()
+    except MlrayError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""What a replica runs: the endpoint's application, put together from contract, features, models, keys and log."""
+
+from pathlib import Path
+
+from mlray.coordinator.evidence import models
+from mlray.coordinator.flows import predictor
+from mlray.coordinator.workspace import Workspace
+from mlray.errors import NotFoundError
+from mlray.ports import Predictor
+from mlray.serving import App, RequestLog
+
+__all__ = ["build"]
+
+
+def build(project: str) -> App:
+    """Return the application that answers for the project in the folder `project`."""
+    space = Workspace.at(project)
+
+    def load(version: int) -> Predictor:
+        known = models(space)
+        if version not in known:
+            listed = ", ".join(str(number) for number in sorted(known)) or "none"
+            raise NotFoundError(f"{space.name} has no version {version}.", remedy=f"Known: {listed}.")
+        return predictor(space, known[version])
+
+    def authorise(authorization: str | None, scope: str) -> str:
+        return space.keys.check(authorization, scope).tenant
+
+    return App(
+        space.name,
+        load=load,
+        authorise=authorise,
+        log=RequestLog(space.log_folder, time_column=space.spec.data.time),
+        table=Path(space.folder("endpoint")) / f"{space.name}.json",
+        max_rows=space.spec.serving.max_rows,
+    )

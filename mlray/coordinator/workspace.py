@@ -1,0 +1,97 @@
+"""Where one project keeps its state, and how each part of it is opened."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from mlray.costs import PriceBook
+from mlray.data import Contract, Store
+from mlray.features import FeaturePlan
+from mlray.journal import Journal, open_journal
+from mlray.registry.on_mlflow import Registry
+from mlray.security import KeyRing, signing_key
+from mlray.spec import ProjectSpec, read_spec
+
+__all__ = ["Workspace"]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A project and its folder of state. Cheap to make: nothing is opened before it is asked for."""
+
+    spec: ProjectSpec
+
+    @classmethod
+    def at(cls, path: Path | str) -> Self:
+        """Return the workspace of the project at `path`, a folder or its `mlray.yaml`."""
+        return cls(read_spec(path))
+
+    @property
+    def name(self) -> str:
+        """The project's name, which is also its endpoint's and its model's."""
+        return self.spec.project
+
+    @property
+    def root(self) -> Path:
+        """The folder of state."""
+        return self.spec.root
+
+    def folder(self, *parts: str) -> Path:
+        """Return a folder below the root, made where it is missing, readable by its owner alone."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.root.joinpath(*parts)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    @property
+    def log_folder(self) -> Path:
+        """The endpoint's request log."""
+        return self.folder("log", self.name)
+
+    @property
+    def report(self) -> Path:
+        """The page that tells what happened."""
+        return self.root / "report.html"
+
+    @cached_property
+    def journal(self) -> Journal:
+        """Everything that was seen, decided and done."""
+        return open_journal(self.spec.workspace.journal or f"sqlite:///{self.folder() / 'journal.db'}")
+
+    @cached_property
+    def store(self) -> Store:
+        """The versions of the project's data."""
+        return Store(self.folder("store"))
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The models, their aliases, and the experiments they came from."""
+        return Registry(self.spec.workspace.tracking or f"sqlite:///{self.folder() / 'mlflow.db'}", self.folder("mlflow"))
+
+    @cached_property
+    def keys(self) -> KeyRing:
+        """Who may call the endpoint."""
+        return KeyRing(self.folder("keys"))
+
+    @cached_property
+    def signing_key(self) -> bytes:
+        """The secret that signs model artifacts; nothing unsigned is ever loaded."""
+        return signing_key(self.folder("keys"))
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The compiled contract of the project's data."""
+        return Contract.compile(self.spec.data)
+
+    @cached_property
+    def plan(self) -> FeaturePlan:
+        """The user's features."""
+        return FeaturePlan.from_file(self.spec.folder / self.spec.features if self.spec.features else None)
+
+    @cached_property
+    def prices(self) -> PriceBook:
+        """What a node costs."""
+        name = self.spec.costs.prices
+        beside = self.spec.folder / name
+        return PriceBook.load(str(beside) if beside.is_file() else name)

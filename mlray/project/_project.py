@@ -1,0 +1,350 @@
+"""The class that people hold in their hands."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mlray.clock import Clock, SystemClock, parse_duration
+from mlray.coordinator.evidence import models, money
+from mlray.coordinator.state import State, fold
+from mlray.coordinator.workspace import Workspace
+from mlray.errors import GateRefusal, NotFoundError, Refusal
+from mlray.ids import Json
+from mlray.journal import Entry
+from mlray.ports import Narrator
+from mlray.project._result import RunResult, decisions_in
+from mlray.records import Act, DatasetVersion, Decision, Endpoint, Feasibility, ModelVersion, Scorecard
+from mlray.spec import ProjectSpec
+
+if TYPE_CHECKING:
+    from mlray.coordinator.cluster.on_ray import Connection
+
+__all__ = ["Project", "open_project"]
+
+
+def open_project(path: Path | str = ".", *, clock: Clock | None = None) -> "Project":
+    """Open the project in the folder `path` (or the `mlray.yaml` at it); nothing is started yet.
+
+    Raises:
+        SpecError: the file has faults; all of them are listed.
+        NotFoundError: there is no project.
+    """
+    return Project(Workspace.at(path), clock or SystemClock())
+
+
+class Project:
+    """One project: its data, its models, its endpoint and the coordinator that watches it.
+
+    Used with `with`, it ends what it started; `mlray.open("jobs/flights").run()` is the whole life of a model.
+    """
+
+    def __init__(self, space: Workspace, clock: Clock) -> None:
+        """Take an opened workspace; `mlray.open` makes one from a path."""
+        self.space = space
+        self._clock = clock
+        self._connection: Connection | None = None
+
+    def __repr__(self) -> str:
+        """Return how to open it again."""
+        return f"mlray.open({str(self.spec.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        """Show the state as a table, for notebooks."""
+        from html import escape
+
+        rows = "".join(f"<tr><th>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in self.status().items())
+        return f"<table><caption>{escape(self.spec.project)}</caption>{rows}</table>"
+
+    def __enter__(self) -> Self:
+        """Return the project."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End what was started."""
+        self.close()
+
+    @property
+    def spec(self) -> ProjectSpec:
+        """What the project's file says."""
+        return self.space.spec
+
+    @property
+    def folder(self) -> str:
+        """The project's folder, as other processes are told it."""
+        return str(self.spec.folder.resolve())
+
+    # -- the cluster ------------------------------------------------------------------------------------------------
+
+    def connect(self, *, kept: bool = False) -> None:
+        """Join the project's Ray, or start one; `kept` starts one that outlives this process, until `stop`."""
+        if self._connection is not None:
+            return
+        from mlray.coordinator.cluster.on_ray import connect
+
+        address = os.environ.get("MLRAY_RAY") or self.spec.workspace.ray
+        keys = self.space.folder("keys")
+        self._connection = connect(address, keys, self.space.folder(), self.spec.workspace.cpus, kept=kept)
+
+    def close(self) -> None:
+        """End what this object started: a Ray of its own with everything in it. A kept one stays."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.leave()
+
+    def stop(self) -> bool:
+        """End what `run(keep=True)` or `deploy` left running; return whether there was anything."""
+        from mlray.coordinator.cluster import read_kept
+
+        kept = read_kept(self.space.root / "ray.json")
+        if kept is not None:
+            self.close()
+            kept.stop()
+        return kept is not None
+
+    def _do(self, key: str, flow: str, arguments: dict[str, Any], heard: Callable[..., None] | None = None) -> Any:  # noqa: ANN401
+        from mlray.coordinator import on_ray
+
+        self.connect()
+        return on_ray.do(on_ray.workshop(self.folder), key, flow, arguments, heard)
+
+    # -- the stages -------------------------------------------------------------------------------------------------
+
+    def _history_end(self) -> datetime:
+        """Return the moment up to which the past is known: where the replay starts, or now."""
+        from datetime import UTC, time
+
+        live = self.spec.live
+        return datetime.combine(live.start, time(), UTC) if live else self._clock.now()
+
+    def ingest(self, until: datetime | None = None) -> DatasetVersion:
+        """Take in what the source holds up to `until` (default: all that is known) as a new dataset version.
+
+        Small data is read in this process; no Ray is started.
+
+        Raises:
+            DataError: a file cannot be read or does not fit the contract; nothing was committed.
+        """
+        from mlray.coordinator.flows import ingest
+
+        until = until or self._history_end() - parse_duration(self.spec.data.target.known_after)
+        return ingest(self.space, until, self._clock.now())
+
+    def dataset(self, number: int | None = None) -> DatasetVersion:
+        """Return a dataset version, the newest by default; one is ingested where there is none."""
+        table = self.spec.data.table
+        if number is not None:
+            return self.space.store.version(table, number)
+        return self.space.store.head(table) or self.ingest()
+
+    def feasibility(self) -> Feasibility:
+        """Say what this data can probably reach, before money is spent on a sweep."""
+        from mlray.coordinator.flows import feasibility
+
+        return feasibility(self.space, self.dataset(), self._clock.now())
+
+    def train(self, trials: int | None = None) -> ModelVersion:
+        """Sweep, judge on later rows and register; `.scorecard` says whether the gates let it through.
+
+        Raises:
+            OverBudget: the budget has not enough left; the message says what would fit and when.
+        """
+        now = self._clock.now()
+        price, budget = money(self.space, now)
+        from mlray.costs import admit
+
+        admission = admit(price, budget)
+        if not admission.admitted:
+            from mlray.errors import OverBudget
+
+            raise OverBudget(f"training was not started: {admission.because}.", remedy="`mlray cost` shows the budget.")
+        arguments = {
+            "dataset": self.dataset(),
+            "now": now,
+            "trials": trials or self.spec.model.trials,
+            "live": models(self.space).get(self._state().live or 0),
+        }
+        trained = self._do(f"train:{now.isoformat()}", "train", arguments)
+        from mlray.costs import settle
+
+        settle(self.space.journal, f"train:{trained.version.artifact_digest}", trained.spend)
+        version: ModelVersion = trained.version
+        return version
+
+    def model(self, number: int | None = None) -> ModelVersion:
+        """Return a registered version, the newest by default; NotFoundError lists what there is."""
+        known = models(self.space)
+        if not known:
+            raise NotFoundError(f"{self.spec.project} has no model yet.", remedy="`mlray train` makes one.")
+        if number is not None and number not in known:
+            listed = ", ".join(str(n) for n in sorted(known))
+            raise NotFoundError(f"{self.spec.project} has no version {number}.", remedy=f"Known: {listed}.")
+        return known[number or max(known)]
+
+    def evaluate(self, number: int | None = None) -> Scorecard:
+        """Return a version's scorecard, the newest version's by default."""
+        return self.model(number).scorecard
+
+    # -- the endpoint -----------------------------------------------------------------------------------------------
+
+    def deploy(self, number: int | None = None, *, kept: bool = True) -> Endpoint:
+        """Bring a version to the endpoint: live where nothing is live yet, else as a shadow that goes on step by step.
+
+        Raises:
+            GateRefusal: the version did not pass its gates.
+        """
+        version = self.model(number)
+        if not version.scorecard.passed:
+            raise GateRefusal(f"{version.name} v{version.number} is not deployed: {version.scorecard}.")
+        self._serve(kept=kept)
+        live = self._state().live
+        act = Act.PROMOTE if live is None else Act.SHADOW
+        if live != version.number:
+            self._release(version.number, act, f"v{version.number} was asked for by a person and passed its gates")
+        return self.endpoint()
+
+    def promote(self, number: int) -> Endpoint:
+        """Make a version live at once, without shadow and canary: a person takes the responsibility."""
+        version = self.model(number)
+        self._serve(kept=True)
+        self._release(version.number, Act.PROMOTE, f"v{version.number} was promoted by a person")
+        return self.endpoint()
+
+    def rollback(self) -> Endpoint:
+        """Take the candidate out, or, without one, go back to the version that was live before.
+
+        Raises:
+            Refusal: there is nothing to go back to.
+        """
+        state = self._state()
+        self._serve(kept=True)
+        if state.rollout is not None:
+            self._release(state.rollout.candidate, Act.ROLL_BACK, "rolled back by a person")
+            return self.endpoint()
+        promoted = [d for d in decisions_in(self.journal()) if d.act is Act.PROMOTE]
+        before = [int(str(d.evidence["version"])) for d in promoted if d.evidence.get("version") != state.live]
+        if not before:
+            raise Refusal("there is no earlier live version to go back to.", remedy="`mlray journal` shows what was live.")
+        return self.promote(before[-1])
+
+    def _release(self, number: int, act: Act, because: str) -> None:
+        from mlray.coordinator import on_ray
+
+        now = self._clock.now()
+        decision = Decision(
+            id=f"{self.spec.project}:{now.isoformat()}:{act}",
+            at=now,
+            act=act,
+            subject=f"{self.spec.project}/v{number}",
+            because=because,
+            evidence={"version": number},
+        )
+        on_ray.call(self._coordinator().release.remote(decision))
+
+    def _serve(self, *, kept: bool) -> str:
+        """Start the endpoint where it does not answer yet; return its address."""
+        from mlray.coordinator.release import serve
+
+        self.connect(kept=kept)
+        return serve(self.space, self.folder, self._clock.now())
+
+    def _coordinator(self, fault: tuple[int, str] | None = None) -> Any:  # noqa: ANN401 (a Ray actor's handle)
+        from mlray.coordinator import on_ray
+        from mlray.coordinator.release import address
+
+        self.connect()
+        return on_ray.coordinator(self.folder, address(self.space), fault)
+
+    def endpoint(self) -> Endpoint:
+        """Return which versions answer now; UnavailableError when the endpoint is not up."""
+        from mlray.coordinator.release import client
+
+        with client(self.space, "coordinator") as http:
+            return http.endpoint()[0]
+
+    def decide(self, now: datetime | None = None) -> list[Decision]:
+        """Let the coordinator look once: everything that is due now is decided, written down and done."""
+        from mlray.coordinator import on_ray
+
+        head = self.space.journal.head()
+        self._serve(kept=True)
+        on_ray.call(self._coordinator().tick.remote(now or self._clock.now()))
+        return decisions_in(self.space.journal.entries(after=head.seq if head else 0))
+
+    def run(
+        self,
+        *,
+        keep: bool = False,
+        fault: tuple[int, str] | None = None,
+        until: datetime | None = None,
+        narrator: Narrator | None = None,
+    ) -> RunResult:
+        """Live the whole life of the project's model: gather, train, release, replay the live part, watch, decide, tell.
+
+        Args:
+            keep: leave the endpoint and Ray up afterwards.
+            fault: break the n-th retraining's candidate on purpose, such as `(2, "misaligned_rows")`.
+            until: end the replay early.
+            narrator: hears how far it is.
+        """
+        from mlray.project._run import run
+
+        return run(self, keep=keep, fault=fault, until=until, narrator=narrator)
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def _state(self) -> State:
+        return fold(self.space.journal.entries())
+
+    def journal(self, *, kind: str | None = None) -> list[Entry]:
+        """Return everything that was seen, decided and done, oldest first; of one kind where given."""
+        return self.space.journal.entries(kind=kind)
+
+    def status(self) -> dict[str, Json]:
+        """Return where the project stands: data, models, endpoint, what is under way."""
+        from mlray.coordinator.cluster import read_kept
+
+        state = self._state()
+        head = self.space.store.head(self.spec.data.table)
+        kept = read_kept(self.space.root / "ray.json")
+        return {
+            "project": self.spec.project,
+            "dataset": str(head) if head else None,
+            "models": sorted(models(self.space)),
+            "live": state.live,
+            "live_since": state.live_since.isoformat() if state.live_since else None,
+            "candidate": state.rollout.candidate if state.rollout else None,
+            "stage": state.rollout.stage if state.rollout else None,
+            "retrainings": state.retrainings,
+            "deferred_until": state.deferred_until.isoformat() if state.deferred_until else None,
+            "unfinished": [decision.id for decision in state.open],
+            "ray": kept.address if kept else None,
+            "journal_entries": state.seq,
+        }
+
+    def cost(self, now: datetime | None = None) -> dict[str, Json]:
+        """Return the price of a retraining, the budget's state and what was spent so far, by purpose."""
+        now = now or self._last_moment()
+        price, budget = money(self.space, now)
+        spends = self.space.journal.entries(kind="spend")
+        return {
+            "at": now.isoformat(),
+            "price": price.to_json(),
+            "budget": {**budget.to_json(), "left": str(budget.left)} if budget else None,
+            "spends": [dict(entry.data) for entry in spends],
+        }
+
+    def _last_moment(self) -> datetime:
+        """Return the journal's newest moment, which on a simulated clock is not today's."""
+        head = self.space.journal.head()
+        return head.at if head else self._clock.now()
+
+    def with_workspace(self, root: Path | str) -> "Project":
+        """Return the same project with its state in another folder."""
+        workspace = self.spec.workspace.model_copy(update={"root": str(root)})
+        return Project(replace(self.space, spec=self.spec.model_copy(update={"workspace": workspace})), self._clock)

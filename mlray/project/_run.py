@@ -1,0 +1,226 @@
+"""The whole life of a model in one run: gather, train, release, replay the live part, watch, decide, tell."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from mlray.clock import SystemClock, parse_duration
+from mlray.coordinator.replay import Replay
+from mlray.errors import GateRefusal, Refusal, UnavailableError
+from mlray.ports import Narrator, Progress
+from mlray.project._result import RunResult, decisions_in, outcomes_in
+from mlray.records import Act, Decision
+
+if TYPE_CHECKING:
+    from mlray.project._project import Project
+
+__all__ = ["run"]
+
+WEIGHTS = {"start": 0.08, "gather": 0.04, "can it work?": 0.05, "train": 0.15, "live": 0.64, "tell": 0.04}
+"""The share of the whole that each stage took where this was measured, for the estimate of what is left."""
+
+
+class _Silent:
+    """A narrator for those who do not listen."""
+
+    def stage(self, name: str, weight: float) -> Progress:
+        return lambda done, total, note="": None
+
+    def say(self, text: str) -> None:
+        return
+
+    def table(self, rows: Sequence[Mapping[str, str]]) -> None:
+        return
+
+
+@dataclass
+class _Timed:
+    """Stages with their wall seconds."""
+
+    narrator: Narrator
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Progress]:
+        clock = SystemClock()
+        began = clock.ticks()
+        progress = self.narrator.stage(name, WEIGHTS[name])
+        progress(0, 1)
+        yield progress
+        progress(1, 1)
+        self.seconds[name] = round(clock.ticks() - began, 2)
+
+
+def run(
+    project: "Project",
+    *,
+    keep: bool,
+    fault: tuple[int, str] | None,
+    until: datetime | None,
+    narrator: Narrator | None,
+) -> RunResult:
+    """Run `project`; see `Project.run`."""
+    timed = _Timed(narrator or _Silent())
+    say = timed.narrator.say
+    _fresh(project)
+    try:
+        with timed.stage("start"):
+            project.connect(kept=keep)
+            url = project._serve(kept=keep)  # noqa: SLF001 (one class in two files)
+        requests = _life(project, timed, fault, until)
+        endpoint = project.endpoint()
+        with timed.stage("tell"):
+            from mlray.project._story import write_report
+
+            write_report(project, timed.seconds, requests, fault)
+        if keep:
+            say(how_to_call(project, url))
+    finally:
+        if not keep:
+            project.close()
+    entries = project.journal()
+    return RunResult(
+        decisions=decisions_in(entries),
+        outcomes=outcomes_in(entries),
+        costs={
+            str(entry.data["decision"]): Decimal(str(entry.data["cost"]))
+            for entry in entries
+            if entry.kind == "outcome" and Decimal(str(entry.data["cost"]))
+        },
+        endpoint=endpoint,
+        report=project.space.report,
+        seconds=timed.seconds,
+        requests=requests,
+        kept=keep,
+    )
+
+
+def _fresh(project: "Project") -> None:
+    """A replay starts from nothing: what an earlier one left is moved aside, never deleted."""
+    from mlray.coordinator.cluster import read_kept
+
+    root = project.space.root
+    if read_kept(root / "ray.json") is not None:
+        raise UnavailableError(
+            f"an endpoint of an earlier run is still up in {root}.",
+            remedy=f"End it first: mlray stop {project.spec.folder}",
+        )
+    if (root / "journal.db").exists():
+        kept = [int(path.name.removeprefix("run-")) for path in root.glob("run-*") if path.name[4:].isdigit()]
+        aside = root / f"run-{max(kept, default=0) + 1}"
+        aside.mkdir(mode=0o700)
+        for path in root.iterdir():
+            if not path.name.startswith("run-"):
+                path.rename(aside / path.name)
+
+
+def _life(project: "Project", timed: _Timed, fault: tuple[int, str] | None, until: datetime | None) -> int:
+    from mlray.coordinator import on_ray
+
+    space, say = project.space, timed.narrator.say
+    late = parse_duration(space.spec.data.target.known_after)
+    with timed.stage("gather") as progress:
+        start = project._history_end()  # noqa: SLF001
+        heard = _relay(progress)
+        dataset = project._do(  # noqa: SLF001
+            "ingest:first", "ingest", {"until": start - late, "now": start, "on_ray": True}, heard
+        )
+        quality = dataset.quality
+        say(f"{dataset}; {', '.join(f'{n:,} × {why}' for why, n in quality.set_aside.items()) or 'nothing set aside'}")
+        say(f"mapped: {', '.join(f'{n:,} × {what}' for what, n in quality.mapped.items()) or 'nothing'}")
+    with timed.stage("can it work?") as progress:
+        verdict = project._do("feasibility:first", "feasibility", {"dataset": dataset, "now": start}, _relay(progress))  # noqa: SLF001
+        say(str(verdict))
+    coordinator = project._coordinator(fault)  # noqa: SLF001
+    with timed.stage("train") as progress:
+        _tick(project, coordinator, start, _relay(progress))
+        decisions = decisions_in(project.journal())
+        _must_be_live(decisions)
+        say(str(project.model()))
+    with timed.stage("live") as progress:
+        replay = Replay(space)
+        requests = _days(project, replay, coordinator, until, progress, say)
+    on_ray.end(project.folder) if project._connection and project._connection.ours else None  # noqa: SLF001
+    return requests
+
+
+def _must_be_live(decisions: list[Decision]) -> None:
+    if any(decision.act is Act.PROMOTE for decision in decisions):
+        return
+    last = decisions[-1]
+    if last.act is Act.REJECT:
+        raise GateRefusal(f"the first model is not released: {last.because}.", remedy="See `gates` in mlray.yaml.")
+    raise Refusal(f"no first model: {last.because}.", remedy="See `costs` in mlray.yaml.")
+
+
+def _relay(progress: Progress) -> Any:  # noqa: ANN401
+    return lambda report: progress(report.done, report.total, report.note)
+
+
+def _tick(project: "Project", coordinator: Any, now: datetime, heard: Any = None) -> None:  # noqa: ANN401
+    """Let the coordinator look at `now`, passing on how far a training has come."""
+    import ray
+
+    from mlray.coordinator import on_ray
+
+    reference = coordinator.tick.remote(now)
+    while heard and not ray.wait([reference], timeout=0.5)[0]:
+        report = on_ray.call(on_ray.workshop(project.folder).latest.remote())
+        if report is not None:
+            heard(report)
+    on_ray.call(reference)
+
+
+def _days(
+    project: "Project", replay: Replay, coordinator: Any, until: datetime | None, progress: Progress, say: Any  # noqa: ANN401
+) -> int:
+    from mlray.coordinator.release import client
+
+    space = project.space
+    told, requests, waiting = space.journal.head(), 0, []
+    seq = told.seq if told else 0
+    with client(space, "client") as http:
+        for number, day in enumerate(replay):
+            if until is not None and day.start >= until:
+                break
+            replay.send(day, http)
+            requests += len(day.requests)
+            waiting.append(day)
+            if len(waiting) > replay.lateness:
+                replay.tell(waiting.pop(0), http)
+            note = f"{day.start:%Y-%m-%d}"
+
+            def heard(report: Any, number: int = number, note: str = note) -> None:  # noqa: ANN401
+                progress(number, replay.days, f"{note}, retraining: {report.note}")
+
+            _tick(project, coordinator, day.end, heard)
+            entries = space.journal.entries(after=seq)
+            seq = entries[-1].seq if entries else seq
+            for decision in decisions_in(entries):
+                say(str(decision))
+            progress(number + 1, replay.days, note)
+    return requests
+
+
+def how_to_call(project: "Project", url: str) -> str:
+    """Return the commands that call the endpoint and stop it."""
+    from mlray.coordinator.artifact import read_artifact
+    from mlray.coordinator.on_http import tensors
+
+    space = project.space
+    import json
+    from pathlib import Path
+
+    example = read_artifact(Path(project.model(1).artifact), space.signing_key).example
+    body = json.dumps({"inputs": tensors({name: values[:1] for name, values in example.items()})})
+    key = space.folder("keys") / "client.key"
+    return (
+        f"The endpoint stays up. Call it:\n\n  curl -s {url}/v2/models/{space.name}/infer"
+        f' -H "Authorization: Bearer $(cat {key})" -H "Content-Type: application/json" -d \'{body}\'\n\n'
+        f"Stop it:\n\n  mlray stop {space.spec.folder}\n"
+    )
+
+

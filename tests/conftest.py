@@ -1,0 +1,66 @@
+"""What all tests share: one local Ray for the whole run, started when the first test asks for it."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mlray.coordinator.cluster import NAMESPACE, environment
+from mlray.security import ray_token
+
+_FOLDER = Path(tempfile.mkdtemp(prefix="mlray-t-"))
+_TOKEN = ray_token(_FOLDER / "keys")
+# Before anything imports Ray: later these have no effect.
+os.environ.update(environment(_TOKEN))
+
+
+@dataclass(frozen=True)
+class RunningRay:
+    """The Ray of this test run."""
+
+    address: str
+    dashboard: str
+    """Where the Jobs API answers, such as `http://127.0.0.1:8265`."""
+    token: str
+
+
+@pytest.fixture(scope="session")
+def ray_with_dashboard() -> Iterator[RunningRay]:
+    """A local Ray of two CPUs with its dashboard, token and all; the same one for every test of the run."""
+    import ray
+
+    context = ray.init(
+        num_cpus=2,
+        namespace=NAMESPACE,
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        dashboard_port=0,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _temp_dir=str(_FOLDER / "ray"),
+        _node_ip_address="127.0.0.1",
+        object_store_memory=300_000_000,
+    )
+    yield RunningRay(
+        str(context.address_info["address"]), f"http://{context.dashboard_url}", _TOKEN.read_text(encoding="utf-8")
+    )
+    from ray import serve
+
+    serve.shutdown()
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def ray_session(ray_with_dashboard: RunningRay) -> RunningRay:
+    """The local Ray of this run, for tests that need nothing else."""
+    return ray_with_dashboard
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing in the system's temporary folder."""
+    shutil.rmtree(_FOLDER, ignore_errors=True)
