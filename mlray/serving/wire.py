@@ -1,0 +1,170 @@
+"""HTTP as ASGI brings it: the body within its limits, the reply, and the right status for every fault."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlray.errors import AccessDenied, InputError, MlrayError, NotFoundError, Refusal, RequestError, UnavailableError
+from mlray.ids import Json
+from mlray.serving.protocol import fault_body
+from mlray.serving.scoring import ModelFailureError
+
+__all__ = ["ClientGoneError", "Reply", "as_json", "fault", "read_body"]
+
+_LOG = logging.getLogger("mlray.serving")
+_DRAINED = 8
+"""A body that is too large is still read up to this many times the limit: a client that is cut off in the middle of
+sending sees a broken connection instead of the answer."""
+_JSON_TYPE = b"application/json"
+
+
+class ClientGoneError(Exception):
+    """The client hung up before its body had come; nobody waits for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP response."""
+
+    status: int
+    body: bytes
+    content_type: bytes = _JSON_TYPE
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    def all_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers with type and length."""
+        length = str(len(self.body)).encode()
+        return [(b"content-type", self.content_type), (b"content-length", length), *self.headers]
+
+
+def as_json(value: Mapping[str, Json], status: int = 200) -> Reply:
+    """Return a value as a reply."""
+    retry = ((b"retry-after", b"1"),) if status == 503 else ()
+    return Reply(status, json.dumps(value, separators=(",", ":")).encode(), headers=retry)
+
+
+async def read_body(
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    headers: Mapping[bytes, bytes],
+    *,
+    most: int,
+    seconds: float,
+) -> bytes:
+    """Return the request's body.
+
+    Args:
+        receive: ASGI's.
+        headers: The request's headers, names in lower case.
+        most: Bytes; a larger body is refused.
+        seconds: How long all of it may take.
+
+    Raises:
+        RequestError: 415 for another content type, 413 when it is too large, 408 when it does not come.
+        ClientGoneError: the client hung up.
+    """
+    kind = headers.get(b"content-type", _JSON_TYPE).split(b";")
+    charset = b"".join(kind[1:]).strip().lower()
+    if kind[0].strip().lower() != _JSON_TYPE or (charset.startswith(b"charset") and b"utf-8" not in charset):
+        raise RequestError(
+            f"The content type is {headers[b'content-type'].decode('latin-1')[:80]}.",
+            remedy="Send application/json in UTF-8 (curl: -H 'content-type: application/json').",
+            status=415,
+            code="wrong_content_type",
+        )
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise RequestError(
+            "The body is compressed.", remedy="Send it as it is.", status=415, code="wrong_content_encoding"
+        )
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        _check_size(len(body), most)
+        return body
+    try:
+        async with asyncio.timeout(seconds):
+            return await _rest(message, receive, most)
+    except TimeoutError:
+        raise RequestError(
+            "The body did not come in time.", remedy="Send it again.", status=408, code="too_slow"
+        ) from None
+
+
+async def _rest(
+    message: MutableMapping[str, Any], receive: Callable[[], Awaitable[MutableMapping[str, Any]]], most: int
+) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] != "http.request":
+            raise ClientGoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= most:
+            parts.append(part)
+        elif size > _DRAINED * most:
+            break
+        if not message.get("more_body"):
+            break
+        message = await receive()
+    _check_size(size, most)
+    return b"".join(parts)
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise RequestError(
+            f"The body has more than {most:,} bytes.", remedy="Split the request.", status=413, code="body_too_large"
+        )
+
+
+def fault(error: Exception, authorization: bytes | None, methods: Sequence[str]) -> Reply:
+    """Return the reply to a request that went wrong: 4xx where the caller can do something, 5xx where only we can.
+
+    Args:
+        error: What was raised.
+        authorization: The request's Authorization header: without one a denial is 401, with one 403.
+        methods: What the address allows, for 405.
+    """
+    if not isinstance(error, MlrayError):
+        _LOG.error("a request failed for a reason nobody foresaw", exc_info=error)
+        return Reply(500, fault_body("internal", "The endpoint failed.", "Its log tells why."))
+    status, code = _status(error, authorization)
+    extra: list[tuple[bytes, bytes]] = []
+    if status in (429, 503):
+        wait = max(1, -int(-float(getattr(error, "retry_after", 1))))
+        extra.append((b"retry-after", str(wait).encode()))
+    if status == 401:
+        extra.append((b"www-authenticate", b"Bearer"))
+    if status == 405:
+        extra.append((b"allow", ", ".join(methods).encode()))
+    if status in (408, 413):
+        extra.append((b"connection", b"close"))
+    row, column = (error.row, error.column) if isinstance(error, RequestError) else (-1, "")
+    return Reply(status, fault_body(code, error.problem, error.remedy, row=row, column=column), headers=tuple(extra))
+
+
+def _status(error: MlrayError, authorization: bytes | None) -> tuple[int, str]:
+    told = getattr(error, "status", None)
+    match error:
+        case RequestError():
+            return error.status, error.code
+        case AccessDenied():
+            status = told if isinstance(told, int) else 403 if authorization else 401
+            named = {401: "no_key", 403: "not_allowed", 429: "too_many_requests"}
+            return status, named.get(status, "not_allowed")
+        case Refusal():
+            return (told if isinstance(told, int) else 403), "refused"
+        case NotFoundError():
+            return 404, "not_found"
+        case InputError():
+            return 422, "invalid_input"
+        case UnavailableError():
+            return 503, "unavailable"
+        case ModelFailureError():
+            return 500, "model_failed"
+        case _:
+            _LOG.error("a request failed", exc_info=error)
+            return 500, "internal"
