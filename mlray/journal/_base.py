@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Self
 
 from mlray.ids import Json
-from mlray.journal._chain import Draft, End, Entry, Row, check, draft, entry_of
+from mlray.journal._chain import GENESIS, Draft, End, Entry, Row, check, draft, entry_of
 
 __all__ = ["Journal"]
 
@@ -66,14 +66,17 @@ class Journal(ABC):
         row = self._newest()
         return None if row is None else entry_of(row)
 
-    def verify(self) -> int:
+    def verify(self, *, holds: str = GENESIS) -> int:
         """Check the whole chain and return the number of entries.
+
+        Whoever can rewrite the whole store can write a whole new chain. To notice that too, keep the digest of an entry
+        elsewhere (in a report, in a mail) and pass it as `holds`.
 
         Raises:
             JournalError: names the first entry that was changed, removed, moved or added.
         """
         with self._snapshot() as (rows, end):
-            return check(rows, end)
+            return check(rows, end, holds)
 
     @abstractmethod
     def close(self) -> None:

@@ -122,13 +122,13 @@ def entry_of(row: Row) -> Entry:
     return Entry(row.seq, at, row.kind, row.subject, row.key, data, row.previous, row.digest)
 
 
-def check(rows: Iterable[Row], end: End) -> int:
+def check(rows: Iterable[Row], end: End, holds: str = GENESIS) -> int:
     """Return how many entries were checked, given what was noted as the `end` apart from the rows.
 
     Raises:
-        JournalError: names the first entry that is missing, changed, moved or added.
+        JournalError: names the first entry missing, changed, moved or added; or no entry has the digest `holds`.
     """
-    seq, digest = 0, GENESIS
+    seq, digest, held = 0, GENESIS, holds == GENESIS
     for row in rows:
         seq += 1
         if row.seq != seq:
@@ -140,15 +140,23 @@ def check(rows: Iterable[Row], end: End) -> int:
                 seq, f"({row.kind} {row.subject}) does not follow entry {seq - 1}: its place was taken by another"
             )
         digest = row.digest
+        held = held or digest == holds
     if seq < end.seq:
         raise _broken(seq + 1, f"is missing: {end.seq} were written and {seq} are left")
     if (seq, digest) != end:
         raise _broken(seq, f"is not the one written last, which was entry {end.seq} with digest {end.digest[:12]}…")
+    if not held:
+        problem = f"The journal was rewritten: none of its {seq} entries has the digest {holds[:12]}…"
+        raise JournalError(problem, remedy="Restore it from a backup; what is there now is another history.")
     return seq
 
 
 def _digest(row: Row) -> str:
-    return digest_of(row._asdict() | {"digest": None})
+    try:
+        return digest_of(row._asdict() | {"digest": None})
+    except (TypeError, ValueError):
+        # SQLite lets anything into any column; what has no JSON was never written here and has no digest.
+        return ""
 
 
 def _how(row: Row, last: int) -> str:

@@ -145,8 +145,9 @@ class SqlJournal(Journal):
     def _snapshot(self) -> Iterator[tuple[Iterable[Row], End]]:
         with self._transaction() as connection:
             end = self._end_in(connection, sa.select(_END.c.seq, _END.c.digest))
-            rows = connection.execution_options(yield_per=1000).execute(_in_order())
-            yield (Row(*row) for row in rows), end
+            # A check that finds a break stops in the middle, and PostgreSQL's cursor wants to be closed all the same.
+            with connection.execution_options(yield_per=1000).execute(_in_order()) as rows:
+                yield (Row(*row) for row in rows), end
 
     def _locked_end(self, connection: Connection) -> End:
         if not self._sqlite:
@@ -238,6 +239,10 @@ class SqlJournal(Journal):
     def _prepare(self) -> None:
         """Make tables and triggers where they are missing."""
         self._inode = self._identity()
+        with self._transaction() as connection:
+            # Asked without a lock first: whoever opens a journal that exists waits for nobody.
+            if sa.inspect(connection).has_table(_END.name):
+                return
         with self._transaction(writes=True) as connection:
             if not self._sqlite:
                 # Two that make the same table at once: one would fail. The number is arbitrary, and the same for all.
