@@ -1,7 +1,6 @@
 """Bring in what is new as one dataset version: `python jobs/ingest.py jobs/flights --until 2013-04-01`."""
 
 import argparse
-from contextlib import closing
 from datetime import UTC, datetime
 
 import mlray
@@ -20,5 +19,5 @@ parser.add_argument("--until", type=moment, help="leave out rows from this momen
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    with plain_errors(), closing(mlray.open(args.project)) as project:
+    with plain_errors(), mlray.open(args.project) as project:
         print(project.ingest(until=args.until))

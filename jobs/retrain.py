@@ -4,7 +4,6 @@ With `--if-needed` the coordinator decides, as it does on its own days: it may h
 """
 
 import argparse
-from contextlib import closing
 
 import mlray
 from mlray.jobs import plain_errors
@@ -15,10 +14,10 @@ parser.add_argument("--if-needed", action="store_true", help="ask the coordinato
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    with plain_errors(), closing(mlray.open(args.project)) as project:
+    with plain_errors(), mlray.open(args.project) as project:
         if args.if_needed:
             for decision in project.decide():
                 print(decision)
         else:
-            for step in (project.ingest, project.train, project.evaluate, project.register, project.deploy):
+            for step in (project.ingest, project.train, project.deploy):
                 print(step())

@@ -1,7 +1,6 @@
 """Train, judge and register one model version from the newest dataset version: `python jobs/train.py jobs/flights`."""
 
 import argparse
-from contextlib import closing
 
 import mlray
 from mlray.jobs import plain_errors
@@ -11,7 +10,5 @@ parser.add_argument("project", help="folder with mlray.yaml")
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    with plain_errors(), closing(mlray.open(args.project)) as project:
+    with plain_errors(), mlray.open(args.project) as project:
         print(project.train())
-        print(project.evaluate())
-        print(project.register())

@@ -1,18 +1,15 @@
-"""Search for good settings on the newest dataset version, and register nothing: `python jobs/tune.py jobs/flights`."""
+"""Search longer for good settings, and register the best model: `python jobs/tune.py jobs/flights --trials 40`."""
 
 import argparse
-from contextlib import closing
 
 import mlray
 from mlray.jobs import plain_errors
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("project", help="folder with mlray.yaml")
+parser.add_argument("--trials", type=int, help="configurations to try; the project file's number by default")
 
 if __name__ == "__main__":
     args = parser.parse_args()
-    with plain_errors(), closing(mlray.open(args.project)) as project:
-        experiment = project.train()
-        for trial in sorted(experiment.trials, key=lambda trial: trial.number):
-            print(trial)
-        print(experiment)
+    with plain_errors(), mlray.open(args.project) as project:
+        print(project.train(trials=args.trials))
