@@ -21,11 +21,11 @@ def exact(amount: Decimal) -> Decimal:
     """
     try:
         kept = amount.quantize(BILLIONTH, rounding=ROUND_HALF_EVEN)
+        if kept >= 0:
+            return kept
     except InvalidOperation as error:
         raise InputError(f"{amount} is not an amount of money.", remedy="Pass a finite amount below 10^18.") from error
-    if kept < 0:
-        raise InputError(f"{amount} is negative.", remedy="Money that is used is counted up; there are no refunds.")
-    return kept
+    raise InputError(f"{amount} is negative.", remedy="Money that is used is counted up; there are no refunds.")
 
 
 def shown(amount: Decimal, *, up: bool = False) -> str:

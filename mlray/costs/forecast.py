@@ -29,7 +29,10 @@ def retraining(
     known = [spend for spend in history if spend.seconds > 0][-_LAST:]
     past = [_again(spend, costs.node, book) for spend in known]
     if past:
-        compute, basis = max(past), f"the dearest of the last {len(past)} retrainings"
+        compute = max(past)
+        basis = (
+            f"the dearest of the last {len(past)} retrainings" if len(past) > 1 else "as much as the last retraining"
+        )
     else:
         compute = book.compute(costs.node, default_seconds, cpus=cpus)
         basis = f"{default_seconds:.0f} s expected, as nothing was retrained so far"

@@ -1,5 +1,6 @@
 """Price books: what a node costs by the hour, with the source and the date of every figure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mlray.costs._money import exact
-from mlray.errors import NotFoundError, SpecError
+from mlray.errors import InputError, NotFoundError, SpecError
 
 __all__ = ["NodeType", "PriceBook"]
 
@@ -140,9 +141,12 @@ class PriceBook:
 
         Raises:
             NotFoundError: the book does not have the node type, or GPUs are asked of one without.
-            InputError: negative or not finite seconds.
+            InputError: a time or a number of CPUs or GPUs that is negative or not finite; an absurd amount.
         """
         kind = self.node(node)
+        for what, held in (("seconds", seconds), ("cpus", cpus), ("gpus", gpus)):
+            if held is not None and not 0 <= held < math.inf:
+                raise InputError(f"{what} is {held}.", remedy="Pass a finite number, 0 or more.")
         if gpus and not kind.gpus:
             raise NotFoundError(f"Node type '{node}' has no GPU.", remedy="Choose one with `gpus` in the price book.")
         shares = [Decimal(str(cpus)) / kind.cpus] if cpus is not None else []
