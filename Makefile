@@ -23,7 +23,7 @@ test: $(READY)
 
 # Two at a time, since the types take as long as the tests; each part's output stays together.
 check: $(READY)
-	@$(MAKE) --no-print-directory --output-sync=target -j2 types unit lint format-check floors
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target -j2 types unit lint format-check floors
 
 format-check: $(READY)
 	$(RUN)/ruff format --check --quiet .
