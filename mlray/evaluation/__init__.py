@@ -1,0 +1,22 @@
+"""Scores with intervals, comparisons on the same rows, gates that let a model through or say why not, and what can be expected at all."""
+
+from mlray.evaluation._compare import Comparison, compare
+from mlray.evaluation._expect import expected_score, judge_goal
+from mlray.evaluation._metrics import HIGHER_IS_BETTER, metrics, score
+from mlray.evaluation._scorecard import scorecard
+from mlray.evaluation._slices import Slice, slices
+from mlray.evaluation.gates import judge
+
+__all__ = [
+    "HIGHER_IS_BETTER",
+    "Comparison",
+    "Slice",
+    "compare",
+    "expected_score",
+    "judge",
+    "judge_goal",
+    "metrics",
+    "score",
+    "scorecard",
+    "slices",
+]

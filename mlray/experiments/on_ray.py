@@ -1,0 +1,337 @@
+"""A sweep on Ray Tune: long-lived lanes that keep the data, asked by Optuna, cut at rungs."""
+
+import logging
+import math
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from mlray.clock import SystemClock
+from mlray.experiments._problem import Problem, higher_is_better, point_score
+from mlray.experiments._space import Configuration, first_configurations, spaces
+from mlray.experiments._stopping import marks, rungs
+from mlray.experiments._sweep import Look, Sweep
+from mlray.experiments._trainers import Run, trainer
+from mlray.ports import Progress
+from mlray.records import Experiment, Trial
+from mlray.spec import Choice, Model, Range
+
+__all__ = ["Lane", "sweep"]
+
+_FAST = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # else CSV, JSON and TensorBoard files for every trial
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000",  # a sweep of minutes is repeated, not restored
+    "TUNE_WARN_THRESHOLD_S": "60",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C belongs to the program, not to Tune
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
+    problem: Problem,
+    model: Model,
+    *,
+    trials: int,
+    dataset: str,
+    warm: Sequence[Trial] = (),
+    price_per_second: Decimal,
+    budget: Decimal | None,
+    now_id: str,
+    progress: Progress,
+    limit_seconds: float | None = None,
+) -> Experiment:
+    """Search for the best configuration on the Ray that this process is connected to, and return all that was tried.
+
+    First good defaults, then the configurations of `warm`, then Optuna's suggestions. Each lane is one process with one
+    thread that keeps the data; there are as many as free CPUs. Works inside an actor's thread.
+
+    Raises:
+        SpecError: a fault in `model.trainers`, before anything starts.
+        InputError: every trial failed.
+        OverBudget: `budget` (in USD, spent at `price_per_second`) or `limit_seconds` was gone before any score.
+    """
+    clock = SystemClock()
+    began = clock.ticks()
+    state = Sweep(model.metric, model.rounds, trials, price_per_second, budget, limit_seconds)
+    asked = _Asked(model, problem.seed, first_configurations(model, trials, warm))
+    conductor = _Conductor(state, asked, progress, lambda: clock.ticks() - began)
+    free = int(ray.available_resources().get("CPU", 0))
+    lanes = max(1, min(free, trials))
+    data = ray.put(problem)
+    with tempfile.TemporaryDirectory(prefix="mlray-sweep-") as folder, _quietly(lanes):
+        tuner = tune.Tuner(
+            tune.with_resources(Lane, {"cpu": 1 if free else 0}),
+            param_space={"data": data, "sweep": now_id, "rounds": model.rounds},
+            tune_config=tune.TuneConfig(
+                search_alg=conductor,
+                scheduler=_Rungs(conductor),
+                metric="score",
+                mode="max" if higher_is_better(model.metric) else "min",
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=str,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(name=now_id, storage_path=folder, verbose=0),
+        )
+        tuner.fit()
+    return state.experiment(name=now_id, dataset=dataset, elapsed=clock.ticks() - began, seed=problem.seed)
+
+
+@contextmanager
+def _quietly(lanes: int) -> Iterator[None]:
+    """Tune reads its settings from the environment, and talks; both are put back afterwards."""
+    wanted = {**_FAST, "TUNE_MAX_PENDING_TRIALS_PG": str(lanes)}
+    before = {name: os.environ.get(name) for name in wanted}
+    logger = logging.getLogger("ray.tune")
+    level = logger.level
+    os.environ.update(wanted)
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class Lane(tune.Trainable):
+    """One process that trains one configuration after the other, and keeps the binned rows between them."""
+
+    _kept: Mapping[str, Any] = {}
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begin with the first configuration."""
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin with another configuration in the same process: no start, no binning."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._config = config
+        self._seconds = 0.0
+        self._run: Run | None = None
+        self._steps = list(rungs(config["rounds"]))
+        self._marks = list(marks(config["rounds"]))
+
+    def step(self) -> dict[str, Any]:
+        """Train up to the next rung and return the scores on the way.
+
+        A failure is a result, not an exception: Tune would end the process, and the next trial would wait for another.
+        """
+        clock = SystemClock()
+        began = clock.ticks()
+        looks: list[tuple[int, float]] = []
+        error = ""
+        try:
+            looks = self._train(self._steps.pop(0))
+        except Exception as problem:  # noqa: BLE001 (whatever a trainer raises is the trial's result)
+            error = f"{type(problem).__name__}: {problem}"
+        self._seconds += clock.ticks() - began
+        return {
+            "score": looks[-1][1] if looks else math.nan,
+            "looks": looks,
+            "seconds": self._seconds,
+            "error": error,
+            "done": bool(error) or not self._steps,
+        }
+
+    def _train(self, until: int) -> list[tuple[int, float]]:
+        problem: Problem = self._keep("problem", lambda: ray.get(self._config["data"]))
+        if self._run is None:
+            name = self._config["trainer"]
+            learner = trainer(name)
+            prepared = self._keep(name, lambda: learner.prepare(problem, 1))
+            self._run = learner.start(prepared, self._config["params"], problem.seed, 1)
+        looks = []
+        while self._marks and self._marks[0] <= until:
+            mark = self._marks.pop(0)
+            score = point_score(problem.metric, problem.valid_y, self._run.advance(mark))
+            if not math.isfinite(score):
+                message = f"the score after {mark} rounds is {score}"
+                raise ValueError(message)
+            looks.append((mark, score))
+        return looks
+
+    def _keep(self, name: str, make: Any) -> Any:
+        """Return what this process keeps under `name` for this sweep, made on first use."""
+        if Lane._kept.get("sweep") != self._config["sweep"]:
+            Lane._kept = {"sweep": self._config["sweep"]}
+        if name not in Lane._kept:
+            Lane._kept = {**Lane._kept, name: make()}
+        return Lane._kept[name]
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Keep nothing: a trial takes seconds."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Load nothing."""
+
+
+class _Conductor(Searcher):
+    """Tune's searcher: hands out configurations and tells the sweep what came of them."""
+
+    def __init__(self, state: Sweep, asked: "_Asked", progress: Progress, elapsed: Any) -> None:
+        super().__init__(metric="score", mode="max")
+        self._state, self._asked, self._progress, self._elapsed = state, asked, progress, elapsed
+
+    def suggest(self, trial_id: str) -> Any:
+        if not self._state.wants_more(self._elapsed()):
+            return Searcher.FINISHED
+        configuration = self._asked.ask(trial_id)
+        if configuration is None:
+            self._state.exhausted()
+            return Searcher.FINISHED
+        self._state.begin(trial_id, configuration)
+        return {"trainer": configuration.trainer, "params": dict(configuration.params)}
+
+    def look(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Tell the sweep what the trial has shown, and return whether it may go on."""
+        looks = [Look(rounds, score) for rounds, score in result["looks"]]
+        return self._state.look(trial_id, looks, result["seconds"], self._elapsed())
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Do nothing: the scheduler has looked already."""
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT001, FBT002
+        reason = "its process ended"
+        if result is not None and not error:
+            self.look(trial_id, result)
+            reason = str(result["error"])
+        trial = self._state.end(trial_id, error=reason)
+        self._asked.tell(trial_id, trial)
+        best = self._state.best
+        note = f"best {self._state.metric} {best.score:.4f} by {best.trainer}" if best else "no score yet"
+        self._progress(len(self._state.finished), self._state.trials, note)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Keep nothing: a sweep is repeated, not restored."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing."""
+
+
+class _Rungs(FIFOScheduler):
+    """Tune's scheduler: a trial that falls behind at a rung ends."""
+
+    def __init__(self, conductor: _Conductor) -> None:
+        super().__init__()
+        self._conductor = conductor
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
+        return TrialScheduler.CONTINUE if self._conductor.look(trial.trial_id, result) else TrialScheduler.STOP
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """Do nothing: the conductor closes the trial."""
+
+
+class _Asked:
+    """The planned configurations first, then Optuna's tree-structured Parzen estimator over all trainers at once."""
+
+    def __init__(self, model: Model, seed: int, first: Sequence[Configuration]) -> None:
+        self._spaces = {space.trainer: space for space in spaces(model)}
+        self._higher, self._seed = higher_is_better(model.metric), seed
+        self._first = list(first)
+        self._told: list[Trial] = []
+        self._open: dict[str, Any] = {}
+        self._study: Any = None
+
+    def ask(self, name: str) -> Configuration | None:
+        """Return what to try next; None when nothing is left."""
+        if self._first:
+            return self._first.pop(0)
+        searchable = [space for space in self._spaces.values() if space.searched]
+        if not searchable:
+            return None
+        asked = self._studied().ask()
+        chosen = asked.suggest_categorical("trainer", [space.trainer for space in searchable])
+        space = self._spaces[chosen]
+        params = {key: _suggest(asked, f"{chosen}.{key}", domain) for key, domain in space.searched.items()}
+        self._open[name] = asked
+        return Configuration(chosen, {**space.fixed, **params})
+
+    def tell(self, name: str, trial: Trial) -> None:
+        """Take note of what came of the trial `name`."""
+        asked = self._open.pop(name, None)
+        if asked is None:
+            self._told.append(trial)
+            if self._study is not None:
+                self._add(trial)
+        elif trial.score is None:
+            self._study.tell(asked, state=_optuna().trial.TrialState.FAIL)
+        else:
+            self._study.tell(asked, trial.score)
+
+    def _studied(self) -> Any:
+        """Return the study, made when it is first asked: a short sweep never imports Optuna."""
+        if self._study is None:
+            optuna = _optuna()
+            optuna.logging.set_verbosity(optuna.logging.ERROR)
+            sampler = optuna.samplers.TPESampler(
+                seed=self._seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=4
+            )
+            self._study = optuna.create_study(direction="maximize" if self._higher else "minimize", sampler=sampler)
+            for trial in self._told:
+                self._add(trial)
+        return self._study
+
+    def _add(self, trial: Trial) -> None:
+        """Let Optuna learn from a trial that was planned, where it lies within the ranges."""
+        space = self._spaces[trial.trainer]
+        inside = all(_within(domain, trial.params.get(key)) for key, domain in space.searched.items())
+        if trial.score is None or not inside or not space.searched:
+            return
+        optuna = _optuna()
+        names = [each.trainer for each in self._spaces.values() if each.searched]
+        distributions = {"trainer": optuna.distributions.CategoricalDistribution(names)}
+        distributions |= {f"{trial.trainer}.{key}": _distribution(domain) for key, domain in space.searched.items()}
+        params = {"trainer": trial.trainer}
+        params |= {f"{trial.trainer}.{key}": trial.params[key] for key in space.searched}
+        self._study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=trial.score))
+
+
+def _optuna() -> Any:
+    import optuna
+
+    return optuna
+
+
+def _whole(domain: Range) -> bool:
+    return isinstance(domain.low, int) and isinstance(domain.high, int)
+
+
+def _distribution(domain: Range | Choice) -> Any:
+    optuna = _optuna()
+    if isinstance(domain, Choice):
+        return optuna.distributions.CategoricalDistribution(domain.choices)
+    kind = optuna.distributions.IntDistribution if _whole(domain) else optuna.distributions.FloatDistribution
+    return kind(domain.low, domain.high, log=domain.scale == "log")
+
+
+def _suggest(asked: Any, name: str, domain: Range | Choice) -> Any:
+    if isinstance(domain, Choice):
+        return asked.suggest_categorical(name, domain.choices)
+    suggest = asked.suggest_int if _whole(domain) else asked.suggest_float
+    return suggest(name, domain.low, domain.high, log=domain.scale == "log")
+
+
+def _within(domain: Range | Choice, value: Any) -> bool:
+    if isinstance(domain, Choice):
+        return value in domain.choices
+    return isinstance(value, int | float) and domain.low <= value <= domain.high
