@@ -34,17 +34,23 @@ def read_private(file: Path) -> bytes:
         FileNotFoundError: it is not there.
     """
     try:
-        # Checked on the open file: between a check by name and the opening it could be exchanged.
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        # The open file is checked: one checked by name could be exchanged before it is opened. A pipe must not block.
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise StoreError(
             f"{file} cannot be read: {error.strerror}.", remedy="It must be a plain file of yours."
         ) from error
-    with os.fdopen(handle, "rb") as opened:
-        _refuse_open(file, os.fstat(handle), 0o600)
-        return opened.read()
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise StoreError(f"{file} is not a plain file.", remedy="Remove it; it is made anew when it is needed.")
+        _refuse_open(file, found, 0o600)
+        with os.fdopen(handle, "rb", closefd=False) as opened:
+            return opened.read()
+    finally:
+        os.close(handle)
 
 
 def create_private(file: Path, content: bytes) -> bool:

@@ -97,7 +97,7 @@ class KeyRing:
         return secret
 
     def revoke(self, key: str) -> Identity:
-        """Take back the key of this public name (see `keys`) and return whose it was.
+        """Take back the key of this public name (see `identities`) and return whose it was.
 
         Raises:
             NotFoundError: there is none; the remedy lists what there is.
@@ -110,7 +110,7 @@ class KeyRing:
             keys[:] = [kept for kept in keys if kept not in found]
         return found[0].identity
 
-    def keys(self) -> tuple[Identity, ...]:
+    def identities(self) -> tuple[Identity, ...]:
         """Return whose keys are known, the oldest first; the keys themselves are known to their owners only."""
         return tuple(kept.identity for kept in self._current())
 

@@ -123,6 +123,8 @@ def _contents(folder: Path) -> dict[str, bytes]:
             name = path.relative_to(folder).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise StoreError(f"{path} is not a plain file.", remedy="Put the file itself there: a link can change.")
+            if not name.isprintable():
+                raise StoreError(f"{folder} has a file named {name!r}.", remedy="Give it a name that can be printed.")
             if path.is_file() and name != MANIFEST:
                 contents[name] = path.read_bytes()
     except OSError as error:

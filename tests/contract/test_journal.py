@@ -317,6 +317,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 class SqlContract(Contract):
     """What holds besides where several processes share the store."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("keyed", [False, True], ids=["keys of their own", "the same keys"])
     def test_processes_that_append_at_once_lose_nothing_and_repeat_nothing(self, store, start, keyed):
         # None of them finds a table: they also race to make it.

@@ -173,6 +173,7 @@ for number in range(8):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_ask_at_once_never_promise_more_than_there_is(tmp_path):
     url = f"sqlite:///{tmp_path}/journal.db"
     children = [
