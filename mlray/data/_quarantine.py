@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-__all__ = ["SCHEMA", "Faults", "empty", "set_aside"]
+__all__ = ["SCHEMA", "Faults", "quarantine", "repeats"]
 
 SCHEMA = pa.schema(
     [
@@ -20,14 +21,18 @@ SCHEMA = pa.schema(
     ]
 )
 
+DROPPED = ""
+"""The reason of rows that are left out without being at fault."""
+
 _GOOD = -1
 
 
 class Faults:
     """For each of [n] rows the first rule that it breaks, if any."""
 
-    def __init__(self, rows: int) -> None:
-        """Start with every row good."""
+    def __init__(self, rows: int, prefix: str = "") -> None:
+        """Start with every row good; each reason is to begin with `prefix`."""
+        self._prefix = prefix
         self._reasons: list[str] = []
         self._why = np.full(rows, _GOOD, dtype=np.int32)
 
@@ -45,24 +50,35 @@ class Faults:
         """Note that `rows` (a boolean mask without nulls, shape [n]) break a rule."""
         self._note(reason, np.asarray(rows))
 
-    def add_repeated(self, table: pa.Table, key: Sequence[str]) -> None:
-        """Note the rows whose key a good row above them has already."""
-        good = np.flatnonzero(self.good)
-        repeated = np.zeros(len(self._why), dtype=np.bool_)
-        repeated[good] = True
-        repeated[good[first_of_key(table.select(key).take(good), key)]] = False
-        self._note(f"{', '.join(key)} repeated", repeated)
+    def add_repeated(self, table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) -> None:
+        """Note the rows whose `key` a good row above them has, or one of the rows `taken` before."""
+        self._note(f"{', '.join(key)} repeated", self._repeated(table, key, taken))
+
+    def drop_known(self, table: pa.Table, key: Sequence[str], known: pa.Table, rows: pa.Array) -> None:
+        """Drop those of `rows` (a mask, shape [n]) whose `key` is `known`: read before, and no fault."""
+        within = np.asarray(pc.fill_null(rows, False)) & self.good
+        self._note(DROPPED, within & self._repeated(table, key, known, within=within))
 
     def quarantine(
         self, table: pa.Table, source: str, positions: npt.NDArray[np.int64] | None
     ) -> tuple[pa.Table, dict[str, int]]:
         """Return the rows of the raw `table` that break a rule (see SCHEMA), and how many by reason."""
         bad = np.flatnonzero(~self.good)
-        if not len(bad):
-            return empty(), {}
         reasons = [self._reasons[why] for why in self._why[bad]]
+        bad = bad[[reason != DROPPED for reason in reasons]] if DROPPED in reasons else bad
+        if not len(bad):
+            return quarantine(), {}
+        reasons = [self._prefix + reason for reason in reasons if reason != DROPPED]
         places = bad if positions is None else positions[bad]
-        return set_aside(source, places, reasons, table.take(bad)), dict(Counter(reasons))
+        return _set_aside(source, places, reasons, table.take(bad)), dict(Counter(reasons))
+
+    def _repeated(
+        self, table: pa.Table, key: Sequence[str], taken: pa.Table | None, within: npt.NDArray[np.bool_] | None = None
+    ) -> npt.NDArray[np.bool_]:
+        looked = np.flatnonzero(self.good if within is None else within)
+        repeated = np.zeros(len(self._why), dtype=np.bool_)
+        repeated[looked[repeats(table.take(looked), key, taken)]] = True
+        return repeated
 
     def _note(self, reason: str, rows: npt.NDArray[np.bool_]) -> None:
         fresh = rows & (self._why == _GOOD)
@@ -71,15 +87,22 @@ class Faults:
             self._reasons.append(reason)
 
 
-def first_of_key(table: pa.Table, key: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the positions in `table`, unordered, of the first row of each `key`."""
-    places = pa.array(np.arange(table.num_rows))
+def repeats(table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) -> npt.NDArray[np.bool_]:
+    """Return which rows of `table` have a `key` that a row above them has, or one of the rows `taken`; shape [n]."""
+    keys = table.select(key)
+    before = 0 if taken is None else taken.num_rows
+    if taken is not None:
+        keys = pa.concat_tables([taken.select(key).cast(keys.schema), keys])
+    places = pa.array(np.arange(keys.num_rows))
     # Threads would compete with the other tasks of a node for nothing: a file's keys are few.
-    grouped = table.append_column("", places).group_by(list(key), use_threads=False).aggregate([("", "min")])
-    return np.asarray(grouped["_min"])
+    grouped = keys.append_column("", places).group_by(list(key), use_threads=False).aggregate([("", "min")])
+    first = np.asarray(grouped["_min"])
+    repeated = np.ones(table.num_rows, dtype=np.bool_)
+    repeated[first[first >= before] - before] = False
+    return repeated
 
 
-def set_aside(source: str, places: Iterable[int], reasons: Sequence[str], rows: pa.Table) -> pa.Table:
+def _set_aside(source: str, places: Iterable[int], reasons: Sequence[str], rows: pa.Table) -> pa.Table:
     """Return `rows` as a quarantine table (see SCHEMA)."""
     texts = [
         json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False) for row in rows.to_pylist()
@@ -93,7 +116,7 @@ def set_aside(source: str, places: Iterable[int], reasons: Sequence[str], rows: 
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
-def empty() -> pa.Table:
+def quarantine() -> pa.Table:
     """Return a quarantine without rows."""
     return SCHEMA.empty_table()
 

@@ -67,7 +67,7 @@ class Rule:
             words = "one of " + ", ".join(map(str, listed[:20])) + (", …" if len(listed) > 20 else "")
         limits = [f"at least {shown(self.low)}"] if self.low is not None else []
         limits += [f"at most {shown(self.high)}"] if self.high is not None else []
-        return " ".join([words, *([" and ".join(limits)] if limits else []), *(["or null"] if self.nullable else [])])
+        return ", ".join([words, *([" and ".join(limits)] if limits else []), *(["or null"] if self.nullable else [])])
 
     def faults(self, values: pa.Array) -> Iterator[Fault]:
         """Yield what `values`, already of the right type, break; nothing for good values, quickly."""

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import PurePath
@@ -23,7 +24,7 @@ from mlray.errors import DataError, RequestError
 from mlray.ids import Json, digest_of
 from mlray.spec import Data, MappingSpec
 
-__all__ = ["Checked", "Contract"]
+__all__ = ["Before", "Checked", "Contract"]
 
 Positions = npt.NDArray[np.int64]
 
@@ -39,6 +40,16 @@ class Checked:
     """Rows set aside, by reason; a row counts once, for the first rule that it breaks."""
     mapped: Mapping[str, int]
     """Rows that a mapping changed, by what it did."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """What was read before: a row with one of these keys is repeated."""
+
+    taken: pa.Table
+    """The key columns of rows that are kept already; with `edge` the event time as well."""
+    edge: datetime | None = None
+    """The event time at which reading goes on: rows of that very moment may come twice, which is no fault."""
 
 
 @dataclass(frozen=True)
@@ -89,33 +100,54 @@ class Contract:
         return self._joined[name].expected
 
     def apply(
-        self, table: pa.Table, source: str, *, lookup: str | None = None, positions: Positions | None = None
+        self,
+        table: pa.Table,
+        source: str,
+        *,
+        lookup: str | None = None,
+        positions: Positions | None = None,
+        before: "Before | None" = None,
     ) -> Checked:
         """Return the rows of `table` in the contract's words, those that break it set aside with the first reason.
 
         Columns are renamed, mapped, converted in unit and type, and checked, whole columns at a time. `source` names
         the file, which chooses the mappings; `lookup` picks that lookup's columns; `positions` (shape [n]) are the
-        rows' places in the file where `table` is not all of it.
+        rows' places in the file where `table` is not all of it; `before` tells what other files took already.
 
         Raises:
             DataError: a column is missing or of a type that can never fit.
         """
         rules = self._rules(lookup)
         mapped = Mapped(self._mapping(source))
-        faults = Faults(table.num_rows)
+        faults = Faults(table.num_rows, f"{lookup}: " if lookup else "")
         columns = [self._column(table, source, rule, mapped, faults) for rule in rules.values()]
         made = pa.Table.from_arrays(columns, schema=pa.schema([rule.field for rule in rules.values()]))
         key = self.data.lookups[lookup].on if lookup else self.data.key
         if key:
-            faults.add_repeated(made, key)
+            self._repetition(made, key, before, faults)
         set_aside, reasons = faults.quarantine(table, source, positions)
         return Checked(made.filter(faults.good) if faults.any else made, set_aside, reasons, mapped.counts)
 
-    def times(self, table: pa.Table, source: str, name: str) -> pa.Array:
-        """Return the timestamp column `name` of a source's raw rows, null where it cannot be read."""
-        mapping = self._mapping(source)
-        column = map_values(self._find(table, source, name, mapping), mapping.values.get(name, {}), "timestamp")
-        return convert(column, "timestamp", where=f"{source}: column '{name}'")[0]
+    def their_name(self, source: str, name: str, columns: Sequence[str]) -> str:
+        """Return what column `name` is called among the `columns` of the file `source`; empty if it is not there."""
+        rename = self._mapping(source).rename
+        theirs = [theirs for theirs, ours in rename.items() if ours == name and theirs in columns]
+        if theirs:
+            return theirs[-1]
+        # A column that was renamed away is not there any more under its old name.
+        return name if name in columns and name not in rename else ""
+
+    def times(self, table: pa.Table, source: str) -> pa.Array:
+        """Return the event times of a source's raw rows, shape [n]; null where one is missing or cannot be read."""
+        time = self.data.time
+        words = self._mapping(source).values.get(time, {})
+        column = map_values(self._find(table, source, time), words, "timestamp")
+        return convert(column, "timestamp", where=f"{source}: column '{time}'")[0]
+
+    def footer_time(self, source: str, columns: Sequence[str]) -> str:
+        """Return the name of the column whose footer statistics are event times; empty where values are mapped."""
+        mapped = self.data.time in self._mapping(source).values
+        return "" if mapped else self.their_name(source, self.data.time, columns)
 
     def source_columns(self, source: str, *, lookup: str | None = None) -> frozenset[str]:
         """Return the names that the contract's columns may have in the file `source`."""
@@ -194,13 +226,10 @@ class Contract:
             )
         return None if ours == unit else conversion(unit, ours, where=f"column '{name}'")
 
-    def _find(self, table: pa.Table, source: str, name: str, mapping: MappingSpec) -> pa.Array:
-        theirs = [theirs for theirs, ours in mapping.rename.items() if ours == name and theirs in table.column_names]
+    def _find(self, table: pa.Table, source: str, name: str) -> pa.Array:
+        theirs = self.their_name(source, name, table.column_names)
         if theirs:
-            return flat(table[theirs[-1]])
-        # A column that was renamed away is not there any more under its old name.
-        if name in table.column_names and name not in mapping.rename:
-            return flat(table[name])
+            return flat(table[theirs])
         unknown = [column for column in table.column_names if column not in self.data.all_columns]
         close = difflib.get_close_matches(name, unknown, n=1, cutoff=0.4) or unknown[:1]
         meant = close[0] if close else "their_name"
@@ -211,7 +240,7 @@ class Contract:
         )
 
     def _column(self, table: pa.Table, source: str, rule: Rule, mapped: Mapped, faults: Faults) -> pa.Array:
-        column = self._find(table, source, rule.name, mapped.mapping)
+        column = self._find(table, source, rule.name)
         where = f"{source}: column '{rule.name}'"
         mapped.count_rename(rule.name, table)
         column = mapped.values(rule, column)
@@ -227,6 +256,16 @@ class Contract:
         for fault in rule.faults(values):
             faults.add(fault.reason, fault.rows)
         return values
+
+    def _repetition(self, made: pa.Table, key: Sequence[str], before: "Before | None", faults: Faults) -> None:
+        if before is None:
+            faults.add_repeated(made, key)
+            return
+        if before.edge is not None:
+            edge = pa.scalar(before.edge, pa.timestamp("us", "UTC"))
+            known = before.taken.filter(pc.equal(before.taken[self.data.time], edge))
+            faults.drop_known(made, key, known, flat(pc.equal(made[self.data.time], edge)))
+        faults.add_repeated(made, key, before.taken)
 
     def _misnamed(self, columns: Mapping[str, Sequence[Json]]) -> RequestError:
         missing = [name for name in self.request_columns if name not in columns]

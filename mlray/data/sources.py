@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from mlray.errors import DataError
 
-__all__ = ["Raw", "columns_of", "files", "read", "span"]
+__all__ = ["Raw", "columns_of", "files", "name_of", "read", "span"]
 
 _MAGIC = b"PAR1"
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
@@ -49,6 +49,11 @@ def files(folder: Path, pattern: str) -> list[Path]:
             remedy=f"{near} has {', '.join(there)}." if there else f"The folder {near} is empty or missing.",
         )
     return found
+
+
+def name_of(path: Path, folder: Path) -> str:
+    """Return the name of a file in messages and manifests: its path from `folder` on, or whole if it lies elsewhere."""
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
 
 
 def columns_of(path: Path) -> tuple[str, ...]:

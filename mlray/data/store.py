@@ -10,8 +10,8 @@ wins, and the other starts again from the new head. Whatever a killed process le
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import file_digest
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlray.data._convert import ARROW
+from mlray.data._files import claim, fresh_name, lent_folder, place, write_aside
 from mlray.errors import DataError, NotFoundError, StoreError
 from mlray.ids import Json, canonical, digest, digest_of
 from mlray.records import DatasetVersion, Fragment, Quality
@@ -68,15 +69,15 @@ class Store:
         """
         metadata = {TIME: time.encode()} if time else None
         rows = table.replace_schema_metadata(metadata).combine_chunks()
-        aside = self._aside()
         try:
+            aside = fresh_name(self._aside)
             # Layout is stated, so that equal rows give equal bytes whatever the library's defaults become.
             pq.write_table(rows, aside, compression="zstd", row_group_size=ROW_GROUP, version="2.6", store_schema=True)
             with aside.open("rb+") as file:
                 name = file_digest(file, "sha256").hexdigest()
                 size = file.tell()
                 os.fsync(file.fileno())
-            self._place(aside, self.path(name))
+            place(aside, self.path(name))
         except OSError as error:
             raise _unwritable(self.root, error) from error
         return Fragment(name, table.num_rows, size, source)
@@ -98,7 +99,7 @@ class Store:
         text = canonical(content)
         name = digest(text)
         try:
-            self._place(self._write_aside(text), self.path(name))
+            place(write_aside(self._aside, text), self.path(name))
         except OSError as error:
             raise _unwritable(self.root, error) from error
         return name
@@ -109,6 +110,14 @@ class Store:
             return cast("Mapping[str, Json]", json.loads(self.path(blob).read_bytes()))
         except (OSError, ValueError) as error:
             raise self._damaged(blob, error) from error
+
+    def aside(self) -> AbstractContextManager[Path]:
+        """Lend a folder for files that nobody needs afterwards."""
+        return lent_folder(self._aside)
+
+    @property
+    def _aside(self) -> Path:
+        return self.root / "aside"
 
     def path(self, blob: str) -> Path:
         """Return where the blob of that name lies, whether it exists or not."""
@@ -255,42 +264,11 @@ class Store:
         return self.root / "tables" / table / f"{number}.json"
 
     def _claim(self, version: DatasetVersion) -> bool:
-        path = self._manifest(version.table, version.number)
+        content = json.dumps(version.to_json(), indent=1).encode()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = self._write_aside(json.dumps(version.to_json(), indent=1).encode())
-            try:
-                os.link(aside, path)
-            except FileExistsError:
-                return False
-            finally:
-                aside.unlink()
-            _sync_folder(path.parent)
+            return claim(write_aside(self._aside, content), self._manifest(version.table, version.number))
         except OSError as error:
             raise _unwritable(self.root, error) from error
-        return True
-
-    def _aside(self) -> Path:
-        folder = self.root / "aside"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.root, error) from error
-        return folder / f"{os.getpid()}-{secrets.token_hex(8)}"
-
-    def _write_aside(self, content: bytes) -> Path:
-        aside = self._aside()
-        with aside.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        return aside
-
-    def _place(self, aside: Path, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.replace(path)
-        # Until the folder is on disk too, a power cut could leave a version that names a file which is not there.
-        _sync_folder(path.parent)
 
     def _damaged(self, blob: str, error: object) -> StoreError:
         return StoreError(
@@ -335,11 +313,3 @@ def _unwritable(root: Path, error: OSError) -> StoreError:
     return StoreError(
         f"The dataset store {root} cannot be written: {error}.", remedy="Check the disk and its permissions."
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,0 +1,67 @@
+"""Files that are whole or absent, whatever is killed while they are written."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["claim", "fresh_name", "lent_folder", "place", "write_aside"]
+
+
+def fresh_name(folder: Path) -> Path:
+    """Return a name in `folder`, which is made, that nobody else uses."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{os.getpid()}-{secrets.token_hex(8)}"
+
+
+@contextmanager
+def lent_folder(folder: Path) -> Iterator[Path]:
+    """Lend a new folder in `folder` for files that nobody needs afterwards."""
+    lent = fresh_name(folder)
+    try:
+        lent.mkdir()
+        yield lent
+    finally:
+        shutil.rmtree(lent, ignore_errors=True)
+
+
+def write_aside(folder: Path, content: bytes) -> Path:
+    """Write `content` to the disk under a fresh name in `folder`, and return it."""
+    aside = fresh_name(folder)
+    with aside.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return aside
+
+
+def place(aside: Path, path: Path) -> None:
+    """Move the finished file `aside` to `path`, replacing what is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside.replace(path)
+    _sync_folder(path.parent)
+
+
+def claim(aside: Path, path: Path) -> bool:
+    """Give the finished file `aside` the name `path` unless it is taken; tell whether it was free. `aside` goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Unlike a rename, a link fails where the name exists: of two writers one wins, without any lock.
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    _sync_folder(path.parent)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    # Until the folder is on disk too, a power cut could leave a manifest that names a file which is not there.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

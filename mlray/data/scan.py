@@ -1,0 +1,147 @@
+"""One task: a file is read, cut to its window, brought into the contract, joined, profiled and written, in one go.
+
+Rows never travel: a task returns a name, counts and a profile. What runs the tasks is somebody else's choice.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlray.data import sources
+from mlray.data._convert import ARROW
+from mlray.data.contract import Before, Checked, Contract
+from mlray.data.store import Store
+from mlray.records import Fragment
+from mlray.sketches import Profile, Reference, profile
+from mlray.spec import Data
+
+__all__ = ["ScanPart", "Scanned", "Window", "join", "may_hold", "read_window", "rows_of", "scan", "scan_here"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Event times to read: from `start` (the beginning if None) to `until`, which is not in it."""
+
+    start: datetime | None
+    until: datetime
+    open: bool = False
+    """Whether rows at `start` itself were read before and cannot be told apart, for want of a key."""
+
+    def holds(self, times: pa.Array) -> pa.Array:
+        """Tell which of `times` lie inside; a missing time does, since no other window would report it."""
+        inside = pc.less(times, pa.scalar(self.until, ARROW["timestamp"]))
+        if self.start is not None:
+            after = pc.greater if self.open else pc.greater_equal
+            inside = pc.and_(inside, after(times, pa.scalar(self.start, ARROW["timestamp"])))
+        return pc.fill_null(inside, True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScanPart:
+    """All that one task needs to know; small enough to send anywhere."""
+
+    path: Path
+    source: str
+    """The file's name in messages and manifests."""
+    data: Data
+    window: Window
+    store: Path
+    reference: Reference | None = None
+    lookups: Mapping[str, Path] = field(default_factory=dict)
+    """Lookup → Parquet file with its checked rows, each key once."""
+    taken: Path | None = None
+    """Parquet file with key and event time of rows that are kept already and may come again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scanned:
+    """What became of one file."""
+
+    source: str
+    fragment: Fragment | None
+    """None where no row was kept."""
+    first: datetime | None
+    last: datetime | None
+    """The earliest and latest event time kept."""
+    set_aside: pa.Table
+    mapped: Mapping[str, int]
+    profile: Profile | None
+
+    def meets(self, other: "Scanned") -> bool:
+        """Tell whether the event times of both overlap."""
+        if not (self.first and self.last and other.first and other.last):
+            return False
+        return self.first <= other.last and other.first <= self.last
+
+
+def scan_here(parts: Sequence[ScanPart]) -> Iterator[Scanned]:
+    """Scan `parts` one after the other in this process: for small data, and where no Ray runs."""
+    for part in parts:
+        yield scan(part)
+
+
+def scan(part: ScanPart) -> Scanned:
+    """Read one file, write the rows that keep the contract into the store, and tell what was found.
+
+    Raises:
+        DataError: the file is unreadable, or lacks a column.
+        StoreError: the store cannot be written.
+    """
+    checked, rows = rows_of(part)
+    if not rows.num_rows:
+        return Scanned(part.source, None, None, None, checked.set_aside, checked.mapped, None)
+    time = part.data.time
+    fragment = Store(part.store).put(rows, source=part.source, time=time)
+    ends = pc.min_max(rows[time]).as_py()
+    found = profile(rows, part.reference) if part.reference else None
+    return Scanned(part.source, fragment, ends["min"], ends["max"], checked.set_aside, checked.mapped, found)
+
+
+def rows_of(part: ScanPart) -> tuple[Checked, pa.Table]:
+    """Return what the contract made of one file's rows in the window, and the kept rows joined with the lookups."""
+    contract = Contract.compile(part.data)
+    table, positions = read_window(contract, part.path, part.source, part.window)
+    before = Before(pq.read_table(part.taken), part.window.start) if part.taken else None
+    checked = contract.apply(table, part.source, positions=positions, before=before)
+    return checked, join(contract, checked.table, {name: pq.read_table(path) for name, path in part.lookups.items()})
+
+
+def read_window(
+    contract: Contract, path: Path, source: str, window: Window | None, *, lookup: str | None = None
+) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """Return the raw rows of a file whose event time lies in `window` (all if None), and their places in the file."""
+    columns = contract.source_columns(source, lookup=lookup)
+    if window is None:
+        raw = sources.read(path, columns)
+        return raw.table, raw.positions
+    time = contract.footer_time(source, sources.columns_of(path))
+    raw = sources.read(path, columns, time, window.start, window.until)
+    inside = np.asarray(window.holds(contract.times(raw.table, source)))
+    return raw.table.filter(inside), raw.positions[inside]
+
+
+def may_hold(contract: Contract, path: Path, source: str, window: Window) -> bool:
+    """Tell whether a file may have rows in `window`: its footer often says that it cannot."""
+    ends = sources.span(path, contract.footer_time(source, sources.columns_of(path)))
+    if ends is None:
+        return True
+    return ends[0] < window.until and (window.start is None or ends[1] >= window.start)
+
+
+def join(contract: Contract, rows: pa.Table, lookups: Mapping[str, pa.Table]) -> pa.Table:
+    """Return `rows`, in their order, with each lookup's columns added by its key; null where nothing matches."""
+    joined = rows
+    for name, table in lookups.items():
+        key = list(contract.data.lookups[name].on)
+        places = pa.array(np.arange(joined.num_rows))
+        # A hash join returns rows as threads finish them; the places bring the source's order back.
+        joined = joined.append_column("", places).join(table, keys=key, join_type="left outer", use_threads=False)
+        joined = joined.sort_by("").drop_columns("")
+    return joined.select(contract.schema.names).cast(contract.schema)
