@@ -64,18 +64,16 @@ def window(per: Per, now: datetime) -> tuple[datetime, datetime]:
     2013-12-01 2014-01-01
     """
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    match per:
-        case "day":
-            return midnight, midnight + timedelta(days=1)
-        case "week":
-            monday = midnight - timedelta(days=midnight.weekday())
-            return monday, monday + timedelta(days=7)
-        case "month":
-            first = midnight.replace(day=1)
-            # The 1st plus 32 days always lies in the next month.
-            return first, (first + timedelta(days=32)).replace(day=1)
-        case "total":
-            return datetime.min.replace(tzinfo=UTC), FOREVER
+    if per == "day":
+        return midnight, midnight + timedelta(days=1)
+    if per == "week":
+        monday = midnight - timedelta(days=midnight.weekday())
+        return monday, monday + timedelta(days=7)
+    if per == "month":
+        first = midnight.replace(day=1)
+        # The 1st plus 32 days always lies in the next month.
+        return first, (first + timedelta(days=32)).replace(day=1)
+    return datetime.min.replace(tzinfo=UTC), FOREVER
 
 
 def state(spec: BudgetSpec | None, scope: str, entries: Iterable[Event], now: datetime) -> Budget | None:
