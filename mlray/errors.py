@@ -1,5 +1,7 @@
 """Every error that mlray raises on purpose.
 
+::
+
     MlrayError                  carries `problem`, `remedy` and an exit code
     ├── InputError       (2)    what was given is wrong
     │   ├── SpecError           a project file; one entry in `problems` per fault
@@ -88,7 +90,14 @@ class RequestError(InputError):
     """A request that an endpoint cannot answer."""
 
     def __init__(
-        self, problem: str, *, remedy: str = "", status: int = 422, code: str = "invalid_input", column: str = "", row: int = -1
+        self,
+        problem: str,
+        *,
+        remedy: str = "",
+        status: int = 422,
+        code: str = "invalid_input",
+        column: str = "",
+        row: int = -1,
     ) -> None:
         """Keep the HTTP `status`, a stable `code`, and the column and row (from 0; -1 for none) at fault."""
         super().__init__(problem, remedy=remedy)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence  # noqa: F401 (read by the alias below)
+from collections.abc import Mapping, Sequence
 
 from typing_extensions import TypeAliasType
 

@@ -23,9 +23,11 @@ def load(group: str, name: str) -> object:
         try:
             return cast("object", getattr(import_module(module), attribute))
         except (ImportError, AttributeError) as error:
-            raise NotFoundError(f"'{name}' cannot be imported: {error}.", remedy="Write `package.module:name`.") from error
+            problem = f"'{name}' cannot be imported: {error}."
+            raise NotFoundError(problem, remedy="Write `package.module:name`.") from error
     known = {entry.name: entry for entry in entry_points(group=f"mlray.{group}")}
     if name in known:
         return cast("object", known[name].load())
     listed = ", ".join(sorted(known)) or "none is installed"
-    raise NotFoundError(f"'{name}' is not a plug-in for {group}.", remedy=f"Known: {listed}; or write `package.module:name`.")
+    remedy = f"Known: {listed}; or write `package.module:name`."
+    raise NotFoundError(f"'{name}' is not a plug-in for {group}.", remedy=remedy)

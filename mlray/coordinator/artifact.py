@@ -1,4 +1,4 @@
-"""A model version as a folder of files: what is needed to answer, signed as a whole, verified before anything is loaded."""
+"""A model version as a folder of files: what is needed to answer, signed whole, verified before it is loaded."""
 
 import json
 from collections.abc import Mapping, Sequence

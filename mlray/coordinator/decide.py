@@ -15,6 +15,9 @@ from mlray.spec import ProjectSpec, Serving
 __all__ = ["after_training", "due", "on_first", "on_retraining", "on_rollout"]
 
 
+_ACTS = {Outcome.ADMIT: Act.RETRAIN, Outcome.DEFER: Act.DEFER, Outcome.REFUSE: Act.REFUSE}
+
+
 def due(state: State, every: timedelta, now: datetime) -> bool:
     """Return whether it is time to ask again whether to retrain: on schedule, or because a deferral has run out."""
     if state.deferred_until is not None and now >= state.deferred_until:
@@ -25,13 +28,10 @@ def due(state: State, every: timedelta, now: datetime) -> bool:
 def on_first(endpoint: str, price: Price, budget: Budget | None, now: datetime) -> Decision:
     """Return whether the first model is trained: nothing is live, so only money can speak against it."""
     admission = admit(price, budget)
-    match admission.outcome:
-        case Outcome.DEFER:
-            act, because = Act.DEFER, f"nothing is live yet, but {_clause(admission.because)}"
-        case Outcome.REFUSE:
-            act, because = Act.REFUSE, f"nothing is live yet, but {_clause(admission.because)}"
-        case Outcome.ADMIT:
-            act, because = Act.RETRAIN, f"nothing is live yet: a first model is trained for about {price}"
+    act = _ACTS[admission.outcome]
+    because = f"nothing is live yet, but {_clause(admission.because)}"
+    if act is Act.RETRAIN:
+        because = f"nothing is live yet: a first model is trained for about {price}"
     return Decision(
         id=f"{endpoint}:{now:%Y-%m-%dT%H}:first",
         at=now,
@@ -79,30 +79,41 @@ def on_retraining(facts: Facts, state: State, spec: ProjectSpec) -> Decision:
 
 
 def _retrain_rules(facts: Facts, state: State, spec: ProjectSpec, weighed: Weighed) -> tuple[Act, str, datetime | None]:
-    drift = _drift_words(facts)
     if facts.broken:
         return Act.ALARM, f"{facts.broken}; data that looks broken never triggers a retraining", None
-    if state.rollout is not None:
-        return Act.HOLD, f"{drift}; v{state.rollout.candidate} is already in {state.rollout.stage}", None
-    if state.last_retraining is not None and facts.now - state.last_retraining < parse_duration(spec.drift.cool_down):
-        return Act.HOLD, f"{drift}; the last retraining is less than {spec.drift.cool_down} old", None
+    drift = _drift_words(facts)
+    if waits := _must_wait(facts, state, spec):
+        return Act.HOLD, f"{drift}; {waits}", None
     if weighed.gain is None:
         return Act.HOLD, f"{drift}; no labelled rows yet that could show a loss", None
-    price, left = facts.price, f"{weighed.lost:.2f} {facts.price.currency}"
+    lost, price = f"{weighed.lost:.2f} {facts.price.currency}", facts.price
     if weighed.lost < price.amount:
-        return Act.HOLD, f"{drift}, but avoidable errors have cost {left} so far, less than a retraining ({price})", None
+        return (
+            Act.HOLD,
+            f"{drift}, but avoidable errors have cost {lost} so far, less than a retraining ({price})",
+            None,
+        )
+    gain = _gain(weighed.gain, price.currency)
     if weighed.gain.value < float(price.amount):
-        return Act.HOLD, f"{drift}; {left} were lost, but the loss has faded: {_gain(weighed.gain, price.currency)}, a retraining at {price} would not pay", None
+        return Act.HOLD, f"{drift}; {lost} were lost, but the loss fades: {price} would bring back {gain}", None
     if state.deferred_until is not None and facts.now < state.deferred_until:
-        return Act.HOLD, f"still deferred until {state.deferred_until:%Y-%m-%d} for lack of money", state.deferred_until
+        waits = f"{lost} lost, still deferred until {state.deferred_until:%Y-%m-%d} for lack of money"
+        return Act.HOLD, f"{drift}; {waits}", state.deferred_until
     admission = admit(price, facts.budget)
-    match admission.outcome:
-        case Outcome.DEFER:
-            return Act.DEFER, f"a retraining is due ({left} lost), but {_clause(admission.because)}", admission.until
-        case Outcome.REFUSE:
-            return Act.REFUSE, f"a retraining is due ({left} lost), but {_clause(admission.because)}", None
-        case Outcome.ADMIT:
-            return Act.RETRAIN, f"{drift}; avoidable errors have cost {left}, a retraining costs {price} and should save {_gain(weighed.gain, price.currency)}", None
+    if not admission.admitted:
+        because = f"a retraining is due ({lost} lost), but {_clause(admission.because)}"
+        return _ACTS[admission.outcome], because, admission.until
+    because = f"{drift}; avoidable errors have cost {lost}, a retraining costs {price} and should save {gain}"
+    return Act.RETRAIN, because, None
+
+
+def _must_wait(facts: Facts, state: State, spec: ProjectSpec) -> str:
+    """Return why no retraining may start now, whatever it would bring; empty when one may."""
+    if state.rollout is not None:
+        return f"v{state.rollout.candidate} is already in {state.rollout.stage}"
+    if state.last_retraining is not None and facts.now - state.last_retraining < parse_duration(spec.drift.cool_down):
+        return f"the last retraining is less than {spec.drift.cool_down} old"
+    return ""
 
 
 def _clause(sentence: str) -> str:
@@ -139,7 +150,7 @@ def _performance(facts: Facts) -> dict[str, Json]:
 def after_training(
     cause: Decision, version: int, gates: tuple[GateResult, ...], live: int | None, now: datetime
 ) -> Decision:
-    """Return what happens to a model that `cause` asked for: shadow, straight to live where nothing is live, or rejection."""
+    """Return what happens to a model that `cause` asked for: shadow, live at once where nothing is, or rejection."""
     failed = [gate for gate in gates if not gate.passed]
     if failed:
         act, because = Act.REJECT, f"v{version} failed the gate '{failed[0].gate}': {failed[0].because}"

@@ -14,23 +14,18 @@ from mlray.coordinator.flows import Excess, ingest
 from mlray.coordinator.policy import Facts
 from mlray.coordinator.state import State
 from mlray.coordinator.workspace import Workspace
-from mlray.costs import retraining, spends, state as budget_state
+from mlray.costs import retraining, spends
+from mlray.costs import state as budget_state
 from mlray.errors import DataError
 from mlray.monitoring import LogWindow, compare, measure, read_window
 from mlray.records import Budget, DatasetVersion, DriftReport, ModelVersion, Performance, Price
 from mlray.serving.rollout import Evidence
 from mlray.sketches import profile
 
-__all__ = ["Observer", "models", "money"]
+__all__ = ["Observer", "money"]
 
 DEFAULT_SECONDS = 60.0
 """What a training is assumed to take before any was measured."""
-
-
-def models(space: Workspace) -> dict[int, ModelVersion]:
-    """Return every registered version by number, from the journal: quicker than asking the registry."""
-    found = [ModelVersion.from_json(entry.data) for entry in space.journal.entries(kind="model")]
-    return {version.number: version for version in found}
 
 
 def money(space: Workspace, now: datetime) -> tuple[Price, Budget | None]:
@@ -53,7 +48,7 @@ class Observer:
         """Return everything that bears on retraining the live model."""
         space, spec = self.space, self.space.spec
         self.flush()
-        live = models(space)[state.live or 0]
+        live = space.models()[state.live or 0]
         every = parse_duration(spec.drift.every)
         window = read_window(space.log_folder, now - every, now)
         broken, dataset = self._gather(now)
@@ -130,4 +125,3 @@ class Observer:
         self.flush()
         window = read_window(self.space.log_folder, state.rollout.started, now)
         return Evidence.of(window.rows, live=state.live or 0, candidate=state.rollout.candidate)
-

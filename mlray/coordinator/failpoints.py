@@ -17,7 +17,7 @@ class Failpoints:
     """
 
     def __init__(self, markers: Mapping[str, str] | None = None) -> None:
-        """Take the points with, for each, a file that says it was hit already: a process that comes back must survive."""
+        """Take the points, each with a file that says it was hit already: a process that comes back must survive."""
         self._markers = dict(markers or {})
 
     def hit(self, point: str) -> None:

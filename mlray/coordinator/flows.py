@@ -1,7 +1,7 @@
 """The stages composed: each flow is a short list of named steps, and only here do stages meet."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,12 +22,12 @@ from mlray.evaluation import metrics, scorecard
 from mlray.experiments import Problem, check_space, fit
 from mlray.features import Fitted, Matrix
 from mlray.ids import Json, new_id
-from mlray.monitoring import calibration
+from mlray.monitoring import calibration, excess
 from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Feasibility, Interval, ModelVersion, Scorecard, Spend, Trial
 from mlray.sketches import Reference, profile
 
-__all__ = ["Excess", "Trained", "challenge", "feasibility", "ingest", "price_of_seconds", "split", "train"]
+__all__ = ["Excess", "Order", "Trained", "challenge", "feasibility", "ingest", "price_of_seconds", "split", "train"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 QUICK = {"learning_rate": 0.2, "max_depth": 5, "min_child_weight": 8.0}
@@ -98,7 +98,7 @@ def ingest(
 
 
 def split(space: Workspace, dataset: DatasetVersion) -> Split:
-    """Return the newest rows within the training window, split by time; DataError when a part is empty or has one class."""
+    """Return the newest rows within the training window, split by time; DataError when a part has one class."""
     model, end = space.spec.model, dataset.as_of
     holdout = end - parse_duration(model.holdout)
     valid = holdout - parse_duration(model.holdout)
@@ -154,25 +154,39 @@ def price_of_seconds(space: Workspace, cpus: float) -> Decimal:
     return space.prices.compute(space.spec.costs.node, 1.0, cpus=cpus)
 
 
-def train(
-    space: Workspace,
-    dataset: DatasetVersion,
-    now: datetime,
-    *,
-    trials: int,
-    warm: Sequence[Trial] = (),
-    cause: str = "",
-    live: ModelVersion | None = None,
-    budget: Decimal | None = None,
-    fault: str = "",
-    cpus: int = 2,
-    progress: Progress = quiet,
-) -> Trained:
-    """Sweep, judge on later rows, refit on everything, sign and register. Registering the same cause again is harmless."""
+@dataclass(frozen=True)
+class Order:
+    """A training that somebody asked for."""
+
+    dataset: DatasetVersion
+    now: datetime
+    trials: int
+    warm: tuple[Trial, ...] = ()
+    """Configurations to begin with."""
+    cause: str = ""
+    """The decision that asked for it; asked again for the same cause, the model it brought is returned."""
+    live: ModelVersion | None = None
+    """The champion that the candidate is compared with."""
+    budget: Decimal | None = None
+    """Money for the sweep."""
+    fault: str = ""
+    """Break the candidate on purpose, see `artifact.FAULTS`."""
+    cpus: int = 2
+
+
+def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trained:
+    """Sweep, judge on later rows, refit on everything, sign and register; the same cause is never trained twice."""
     from mlray.experiments.on_ray import sweep
 
+    dataset, now, cpus = order.dataset, order.now, order.cpus
+    found = _registered(space, order.cause, cpus, now)
+    if found is not None:
+        return found
     started = time.perf_counter()
     check_space(space.spec.model)
+    space.journal.append(
+        "training", space.name, {"cause": order.cause, "dataset": dataset.name, "trials": order.trials}, at=now
+    )
     parts = split(space, dataset)
     fitted, x, xv = _matrices(space, parts.train, parts.valid)
     problem = Problem(
@@ -188,20 +202,20 @@ def train(
     experiment = sweep(
         problem,
         space.spec.model,
-        trials=trials,
+        trials=order.trials,
         dataset=dataset.name,
-        warm=warm,
+        warm=order.warm,
         price_per_second=price_of_seconds(space, cpus),
-        budget=budget,
+        budget=order.budget,
         now_id=new_id("sweep"),
         progress=progress,
     )
-    progress(trials, trials, "judging on later rows")
-    card, traits, calibrated = _judge(space, parts, fitted, experiment.best, live)
-    progress(trials, trials, "registering")
+    progress(order.trials, order.trials, "judging on later rows")
+    card, traits, calibrated = _judge(space, parts, fitted, experiment.best, order.live)
+    progress(order.trials, order.trials, "registering")
     experiment = space.registry.log_experiment(space.name, experiment, dataset)
     space.journal.append("experiment", experiment.id, experiment.to_json(), at=now)
-    artifact = _final(space, parts, experiment.best, calibrated, fault)
+    artifact = _final(space, parts, experiment.best, calibrated, order.fault)
     folder = space.folder("models") / new_id(space.name)
     digest = write_artifact(artifact, folder, space.signing_key)
     seconds = time.perf_counter() - started
@@ -216,14 +230,25 @@ def train(
         artifact=str(folder),
         artifact_digest=digest,
         created_at=now,
-        caused_by=cause,
-        traits={**traits, "seconds": seconds, "fault": float(bool(fault))},
+        caused_by=order.cause,
+        traits={**traits, "seconds": seconds, "fault": float(bool(order.fault))},
     )
     version = space.registry.register(version)
     space.journal.append(
         "model", f"{version.name}/v{version.number}", version.to_json(), at=now, key=f"model:{version.artifact_digest}"
     )
     return Trained(experiment, version, _spend(space, "training", seconds, cpus, now))
+
+
+def _registered(space: Workspace, cause: str, cpus: float, now: datetime) -> Trained | None:
+    """Return what an earlier call for the same cause registered: a coordinator that came back asks again."""
+    done = [version for version in space.models().values() if cause and version.caused_by == cause]
+    if not done:
+        return None
+    (entry,) = [e for e in space.journal.entries(kind="experiment") if e.data["id"] == done[0].experiment]
+    return Trained(
+        Experiment.from_json(entry.data), done[0], _spend(space, "training", done[0].traits["seconds"], cpus, now)
+    )
 
 
 def _judge(
@@ -274,7 +299,7 @@ def _predict(
 
 
 def _quick(known: Matrix, y: Array, x: Matrix, seed: int) -> Array:
-    """Return the challenger's scores: few rounds on a share of the rows, the newest half of them twice as likely."""
+    """Return the challenger's scores: few rounds on a share of the rows."""
     chosen = np.random.default_rng(seed).random(len(y)) < QUICK_SHARE
     sample = replace(known, values=known.values[chosen])
     return _predict("xgboost", sample, y[chosen], QUICK, QUICK_ROUNDS, seed, x)
@@ -326,15 +351,14 @@ def challenge(space: Workspace, dataset: DatasetVersion, live: ModelVersion, win
     end = dataset.as_of
     rows = space.store.read(dataset, start=end - window, end=end)
     known = space.store.read(dataset, start=end - parse_duration(space.spec.model.window), end=end - window)
-    fitted, x_known, x = _matrices(space, known, rows)
+    _, x_known, x = _matrices(space, known, rows)
     y = labels(space, rows)
-    fresh = _quick(x_known, labels(space, known), x, space.spec.model.seed) > 0.5
-    served = predictor(space, live).predict(rows) > 0.5
-    difference = (served != y).astype(float) - (fresh != y).astype(float)
-    gap = live.traits.get("challenger_gap", 0.0)
-    centre = float(difference.mean()) + gap
-    margin = 1.96 * float(difference.std(ddof=1)) / len(y) ** 0.5
-    return Excess(Interval(centre, centre - margin, centre + margin), len(y), time.perf_counter() - started)
+    fresh = _quick(x_known, labels(space, known), x, space.spec.model.seed)
+    served = predictor(space, live).predict(rows)
+    days = rows.column(space.spec.data.time).cast("date32").to_pylist()
+    seen, gap = excess(y, served, fresh, days), live.traits.get("challenger_gap", 0.0)
+    shifted = Interval(seen.value + gap, seen.low + gap, seen.high + gap, seen.level)
+    return Excess(shifted, len(y), time.perf_counter() - started)
 
 
 def _spend(space: Workspace, purpose: str, seconds: float, cpus: float, now: datetime) -> Spend:

@@ -59,7 +59,7 @@ class EndpointClient:
     def infer(
         self, columns: Mapping[str, Sequence[Json]], request_id: str, version: int | None = None
     ) -> dict[str, Any]:
-        """Return the endpoint's answer for rows given by column; `version` asks one version instead of the live alias."""
+        """Return the answer for rows given by column; `version` asks one version instead of the live alias."""
         path = f"/v2/models/{self._name}" + (f"/versions/{version}" if version is not None else "")
         return self._send("POST", f"{path}/infer", {"id": request_id, "inputs": tensors(columns)})
 

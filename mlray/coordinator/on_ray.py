@@ -10,15 +10,15 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayTaskError
 
 from mlray.coordinator.cluster import NAMESPACE
-from mlray.coordinator.evidence import Observer, models, money
+from mlray.coordinator.evidence import Observer, money
 from mlray.coordinator.failpoints import Failpoints
-from mlray.coordinator.flows import Excess, Trained
+from mlray.coordinator.flows import Excess, Order, Trained
 from mlray.coordinator.on_http import EndpointClient
 from mlray.coordinator.secrets import read_secret
 from mlray.coordinator.watch import Senses, Watch
 from mlray.coordinator.workshop import Report, Workshop
 from mlray.coordinator.workspace import Workspace
-from mlray.errors import MlrayError, UnavailableError
+from mlray.errors import MlrayError, NotFoundError, UnavailableError
 from mlray.records import DatasetVersion, Decision, Endpoint, Experiment, ModelVersion, Spend, Trial
 
 __all__ = ["Coordinator", "call", "coordinator", "do", "end", "workshop"]
@@ -36,7 +36,7 @@ def call(reference: Any) -> Any:
         raise
 
 
-def workshop(project: str) -> ActorHandle:
+def workshop(project: str) -> "ActorHandle[Any]":
     """Return the project's workshop, started where it is missing."""
     space = Workspace.at(project)
     return (
@@ -55,7 +55,11 @@ def workshop(project: str) -> ActorHandle:
 
 
 def do(
-    shop: ActorHandle, key: str, flow: str, arguments: Mapping[str, Any], heard: Callable[[Report], None] | None = None
+    shop: "ActorHandle[Any]",
+    key: str,
+    flow: str,
+    arguments: Mapping[str, Any],
+    heard: Callable[[Report], None] | None = None,
 ) -> Any:
     """Return what `flow` under `key` brought: started where it is unknown, waited for where it runs."""
     call(shop.start.remote(key, flow, arguments))
@@ -82,18 +86,21 @@ class _Hands:
         shop = workshop(self._project)
         space, key = self._space, f"train:{decision.id}"
         dataset = space.store.head(space.spec.data.table)
-        live = models(space).get(int(str(decision.evidence["version"])))
+        if dataset is None:
+            raise NotFoundError(f"{space.name} has no data yet.", remedy="`mlray ingest` takes it in.")
+        live = space.models().get(int(str(decision.evidence["version"])))
         model = space.spec.model
-        arguments = {
-            "dataset": dataset,
-            "now": decision.at,
-            "trials": model.retrain_trials if live else model.trials,
-            "warm": self._warm(),
-            "cause": decision.id,
-            "live": live,
-            "fault": str(decision.evidence.get("fault") or ""),
-            "cpus": int(ray.cluster_resources().get("CPU", 1)),
-        }
+        order = Order(
+            dataset=dataset,
+            now=decision.at,
+            trials=model.retrain_trials if live else model.trials,
+            warm=self._warm(),
+            cause=decision.id,
+            live=live,
+            fault=str(decision.evidence.get("fault") or ""),
+            cpus=cpus(),
+        )
+        arguments = {"order": order}
         call(shop.start.remote(key, "train", arguments))
         self._failpoints.hit("training")
         trained: Trained = do(shop, key, "train", arguments)
@@ -143,9 +150,7 @@ class Coordinator:
     @staticmethod
     def _challenge(project: str, dataset: DatasetVersion, live: ModelVersion, window: timedelta) -> Excess:
         key = f"challenge:{dataset.digest}:{live.number}"
-        found: Excess = do(
-            workshop(project), key, "challenge", {"dataset": dataset, "live": live, "window": window}
-        )
+        found: Excess = do(workshop(project), key, "challenge", {"dataset": dataset, "live": live, "window": window})
         return found
 
     def tick(self, now: datetime) -> int:
@@ -163,7 +168,7 @@ class Coordinator:
 
 def coordinator(
     project: str, url: str, fault: tuple[int, str] | None = None, failpoints: Mapping[str, str] | None = None
-) -> ActorHandle:
+) -> "ActorHandle[Any]":
     """Return the project's coordinator, started where it is missing: one per project, and a crashed one comes back."""
     space = Workspace.at(project)
     return (

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -85,10 +86,11 @@ class Replay:
         for number in range(self.days):
             start = self.start + timedelta(days=number)
             low, high = np.searchsorted(
-                self._times, [np.datetime64(moment.replace(tzinfo=None)) for moment in (start, start + timedelta(days=1))]
+                self._times,
+                [np.datetime64(moment.replace(tzinfo=None)) for moment in (start, start + timedelta(days=1))],
             )
             edges = np.linspace(low, high, count + 1).astype(int)
-            parts = [self._rows.slice(a, b - a) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a]
+            parts = [self._rows.slice(a, b - a) for a, b in pairwise(edges) if b > a]
             yield Day(start, {f"{start:%Y-%m-%d}-{i}": part for i, part in enumerate(parts)})
 
     def send(self, day: Day, client: EndpointClient) -> None:
@@ -99,9 +101,7 @@ class Replay:
 
     def tell(self, day: Day, client: EndpointClient) -> None:
         """Send the truth about the day's requests."""
-        told = {
-            request_id: self._space.contract.target(rows).to_pylist() for request_id, rows in day.requests.items()
-        }
+        told = {request_id: self._space.contract.target(rows).to_pylist() for request_id, rows in day.requests.items()}
         if told:
             client.feedback(told)
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from mlray.coordinator.evidence import models
 from mlray.coordinator.flows import predictor
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import NotFoundError
 from mlray.ports import Predictor
-from mlray.serving import App, RequestLog
+from mlray.serving import App, Limits, RequestLog
 
 __all__ = ["build"]
 
@@ -17,7 +16,7 @@ def build(project: str) -> App:
     space = Workspace.at(project)
 
     def load(version: int) -> Predictor:
-        known = models(space)
+        known = space.models()
         if version not in known:
             listed = ", ".join(str(number) for number in sorted(known)) or "none"
             raise NotFoundError(f"{space.name} has no version {version}.", remedy=f"Known: {listed}.")
@@ -32,5 +31,5 @@ def build(project: str) -> App:
         authorise=authorise,
         log=RequestLog(space.log_folder, time_column=space.spec.data.time),
         table=Path(space.folder("endpoint")) / f"{space.name}.json",
-        max_rows=space.spec.serving.max_rows,
+        limits=Limits(max_rows=space.spec.serving.max_rows),
     )

@@ -1,6 +1,6 @@
 """What the journal says is the case. Pure: a restarted coordinator folds the same entries and knows the same things."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -25,7 +25,7 @@ class Fact(Protocol):
         ...
 
     @property
-    def data(self) -> dict[str, Json]:
+    def data(self) -> Mapping[str, Json]:
         """What it says."""
         ...
 
@@ -86,9 +86,7 @@ def _decided(state: State, decision: Decision) -> State:
         state = replace(state, last_look=decision.at, accumulated=_number(decision.evidence["accumulated"]))
     match decision.act:
         case Act.RETRAIN:
-            return replace(
-                state, last_retraining=decision.at, retrainings=state.retrainings + 1, deferred_until=None
-            )
+            return replace(state, last_retraining=decision.at, retrainings=state.retrainings + 1, deferred_until=None)
         case Act.DEFER:
             until = decision.evidence.get("until")
             return replace(state, deferred_until=datetime.fromisoformat(str(until)) if until else None)

@@ -32,7 +32,7 @@ class Senses:
     rollout: Callable[[State, datetime], Evidence]
     """What is known of the candidate."""
     money: Callable[[datetime], tuple[Price, Budget | None]]
-    """What a retraining costs, and what is left."""
+    """What a retraining costs, and what the budget has left."""
 
 
 class Watch:
@@ -112,7 +112,7 @@ class Watch:
             self._finish(decision, now)
 
     def carry_out(self, decision: Decision) -> None:
-        """Write `decision` down, do it, and write down what came of it; a decision that is known already is not repeated."""
+        """Write `decision` down, do it, and write down what came of it; a known decision is not repeated."""
         if self._journal.find(decision.id) is not None:
             return
         self._failpoints.hit("before_decision")
@@ -131,7 +131,7 @@ class Watch:
         if outcome.spend is not None:
             settle(self._journal, decision.id, _with_release(outcome.spend, follow, self._spec))
         if follow is not None:
-            # Before the outcome: a crash between the two leaves the cause open, and taking it up again finds the same model.
+            # Before the outcome: a crash between the two leaves the cause open, and asking again finds the same model.
             self._journal.append("decision", follow.subject, follow.to_json(), at=follow.at, key=follow.id)
         self._journal.append(
             "outcome", decision.subject, outcome.to_json(decision), at=now, key=f"{decision.id}/outcome"

@@ -99,7 +99,9 @@ class Workshop:
         """Return how far the work under `key` is; NotFoundError when it was never started here."""
         work = self._works.get(key)
         if work is None:
-            raise NotFoundError(f"no work is known as '{key}'.", remedy="Start it again: finished work is found by its cause.")
+            raise NotFoundError(
+                f"no work is known as '{key}'.", remedy="Start it again: finished work is found by its cause."
+            )
         return work.report(wait)
 
     def latest(self) -> Report | None:

@@ -9,6 +9,7 @@ from mlray.costs import PriceBook
 from mlray.data import Contract, Store
 from mlray.features import FeaturePlan
 from mlray.journal import Journal, open_journal
+from mlray.records import ModelVersion
 from mlray.registry.on_mlflow import Registry
 from mlray.security import KeyRing, signing_key
 from mlray.spec import ProjectSpec, read_spec
@@ -67,7 +68,14 @@ class Workspace:
     @cached_property
     def registry(self) -> Registry:
         """The models, their aliases, and the experiments they came from."""
-        return Registry(self.spec.workspace.tracking or f"sqlite:///{self.folder() / 'mlflow.db'}", self.folder("mlflow"))
+        return Registry(
+            self.spec.workspace.tracking or f"sqlite:///{self.folder() / 'mlflow.db'}", self.folder("mlflow")
+        )
+
+    def models(self) -> dict[int, ModelVersion]:
+        """Return every registered version by number, read from the journal: no tracking server is asked."""
+        found = [ModelVersion.from_json(entry.data) for entry in self.journal.entries(kind="model")]
+        return {version.number: version for version in found}
 
     @cached_property
     def keys(self) -> KeyRing:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mlray.clock import Clock, SystemClock, parse_duration
-from mlray.coordinator.evidence import models, money
+from mlray.coordinator.evidence import money
 from mlray.coordinator.state import State, fold
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import GateRefusal, NotFoundError, Refusal
@@ -163,13 +163,11 @@ class Project:
             from mlray.errors import OverBudget
 
             raise OverBudget(f"training was not started: {admission.because}.", remedy="`mlray cost` shows the budget.")
-        arguments = {
-            "dataset": self.dataset(),
-            "now": now,
-            "trials": trials or self.spec.model.trials,
-            "live": models(self.space).get(self._state().live or 0),
-        }
-        trained = self._do(f"train:{now.isoformat()}", "train", arguments)
+        from mlray.coordinator.flows import Order
+
+        live = self.space.models().get(self._state().live or 0)
+        order = Order(self.dataset(), now, trials or self.spec.model.trials, live=live)
+        trained = self._do(f"train:{now.isoformat()}", "train", {"order": order})
         from mlray.costs import settle
 
         settle(self.space.journal, f"train:{trained.version.artifact_digest}", trained.spend)
@@ -178,7 +176,7 @@ class Project:
 
     def model(self, number: int | None = None) -> ModelVersion:
         """Return a registered version, the newest by default; NotFoundError lists what there is."""
-        known = models(self.space)
+        known = self.space.models()
         if not known:
             raise NotFoundError(f"{self.spec.project} has no model yet.", remedy="`mlray train` makes one.")
         if number is not None and number not in known:
@@ -229,7 +227,9 @@ class Project:
         promoted = [d for d in decisions_in(self.journal()) if d.act is Act.PROMOTE]
         before = [int(str(d.evidence["version"])) for d in promoted if d.evidence.get("version") != state.live]
         if not before:
-            raise Refusal("there is no earlier live version to go back to.", remedy="`mlray journal` shows what was live.")
+            raise Refusal(
+                "there is no earlier live version to go back to.", remedy="`mlray journal` shows what was live."
+            )
         return self.promote(before[-1])
 
     def _release(self, number: int, act: Act, because: str) -> None:
@@ -284,7 +284,7 @@ class Project:
         until: datetime | None = None,
         narrator: Narrator | None = None,
     ) -> RunResult:
-        """Live the whole life of the project's model: gather, train, release, replay the live part, watch, decide, tell.
+        """Live the whole life of a model: gather, train, release, replay the live part, watch, decide, tell.
 
         Args:
             keep: leave the endpoint and Ray up afterwards.
@@ -315,7 +315,7 @@ class Project:
         return {
             "project": self.spec.project,
             "dataset": str(head) if head else None,
-            "models": sorted(models(self.space)),
+            "models": sorted(self.space.models()),
             "live": state.live,
             "live_since": state.live_since.isoformat() if state.live_since else None,
             "candidate": state.rollout.candidate if state.rollout else None,

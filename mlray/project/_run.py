@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mlray.clock import SystemClock, parse_duration
+from mlray.coordinator.flows import quiet
 from mlray.coordinator.replay import Replay
 from mlray.errors import GateRefusal, Refusal, UnavailableError
 from mlray.ports import Narrator, Progress
@@ -27,13 +28,14 @@ class _Silent:
     """A narrator for those who do not listen."""
 
     def stage(self, name: str, weight: float) -> Progress:
-        return lambda done, total, note="": None
+        del name, weight
+        return quiet
 
     def say(self, text: str) -> None:
-        return
+        del text
 
     def table(self, rows: Sequence[Mapping[str, str]]) -> None:
-        return
+        del rows
 
 
 @dataclass
@@ -175,7 +177,12 @@ def _tick(project: "Project", coordinator: Any, now: datetime, heard: Any = None
 
 
 def _days(
-    project: "Project", replay: Replay, coordinator: Any, until: datetime | None, progress: Progress, say: Any  # noqa: ANN401
+    project: "Project",
+    replay: Replay,
+    coordinator: Any,  # noqa: ANN401 (a Ray actor's handle)
+    until: datetime | None,
+    progress: Progress,
+    say: Any,  # noqa: ANN401
 ) -> int:
     from mlray.coordinator.release import client
 
@@ -222,5 +229,3 @@ def how_to_call(project: "Project", url: str) -> str:
         f' -H "Authorization: Bearer $(cat {key})" -H "Content-Type: application/json" -d \'{body}\'\n\n'
         f"Stop it:\n\n  mlray stop {space.spec.folder}\n"
     )
-
-

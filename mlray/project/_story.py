@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mlray.console import Decided, Episode, Fault, Judged, MoneyEvent, Month, Phase, StageTime, Story, report
-from mlray.coordinator.evidence import models
 from mlray.coordinator.flows import predictor
 from mlray.costs import state as budget_state
 from mlray.evaluation import metrics
@@ -75,13 +74,13 @@ def story(
         months=_months(project, start, end),
         budgets=_budgets(project, start, end),
         money=_money(by_kind),
-        versions=_episodes(decisions, models(space).values(), end),
+        versions=_episodes(decisions, space.models().values()),
         drift=tuple(read("drift", DriftReport)),
         performance=tuple(read("performance", Performance)),
         decisions=_decided(decisions, entries),
         datasets=tuple(read("dataset", DatasetVersion)),
         experiments=tuple(read("experiment", Experiment)),
-        models=tuple(Judged.of(version) for version in models(space).values()),
+        models=tuple(Judged.of(version) for version in space.models().values()),
         faults=_faults(decisions, fault),
         error_price=space.spec.costs.error,
         journal_entries=len(entries),
@@ -152,7 +151,7 @@ def _money(by_kind: Mapping[str, list[Entry]]) -> tuple[MoneyEvent, ...]:
         for entry in by_kind.get(kind, []):
             amount = Decimal(str(entry.data.get("amount", "0")))
             found.append(
-                MoneyEvent(entry.at, kind, amount, str(entry.data.get("purpose", "")), str(entry.data.get("work", "")))  # type: ignore[arg-type]
+                MoneyEvent(entry.at, kind, amount, str(entry.data.get("purpose", "")), str(entry.data.get("work", "")))
             )
     return tuple(sorted(found, key=lambda event: event.at))
 
@@ -167,7 +166,7 @@ def _decided(decisions: list[Decision], entries: list[Entry]) -> tuple[Decided, 
     return tuple(Decided(d, results.get(d.id, ""), spent.get(d.id)) for d in decisions)
 
 
-def _episodes(decisions: list[Decision], versions: Any, end: datetime) -> tuple[Episode, ...]:  # noqa: ANN401
+def _episodes(decisions: list[Decision], versions: Any) -> tuple[Episode, ...]:  # noqa: ANN401
     """Return the phases of every version, read off the decisions."""
     found = [Episode(f"v{version.number}", Phase.TRAINED, version.created_at) for version in versions]
     phases: dict[str, list[Episode]] = {}
@@ -199,7 +198,9 @@ def _episodes(decisions: list[Decision], versions: Any, end: datetime) -> tuple[
 
 def _ended(episode: Episode, end: datetime | None) -> Episode:
     lasting = episode.phase in (Phase.SHADOW, Phase.CANARY, Phase.LIVE)
-    return Episode(episode.version, episode.phase, episode.start, end if lasting else None, episode.share, episode.because)
+    return Episode(
+        episode.version, episode.phase, episode.start, end if lasting else None, episode.share, episode.because
+    )
 
 
 def _faults(decisions: list[Decision], fault: tuple[int, str] | None) -> tuple[Fault, ...]:
@@ -211,5 +212,3 @@ def _faults(decisions: list[Decision], fault: tuple[int, str] | None) -> tuple[F
     broken = next((f"v{decision.evidence['version']}" for decision in family if decision.caused_by), "")
     what = f"{broken or 'A candidate'} was broken on purpose ({fault[1]}): every answer belongs to the row before it."
     return (Fault(what, broken, tuple(decision.id for decision in family)),)
-
-

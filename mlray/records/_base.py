@@ -5,15 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from mlray.ids import Json
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["Interval", "Record"]
 
 
 @cache
-def _adapter(kind: type) -> object:
+def _adapter(kind: "type[object]") -> "TypeAdapter[object]":
     from pydantic import TypeAdapter  # not needed to import mlray
 
     return TypeAdapter(kind)
@@ -26,12 +29,12 @@ class Record:
 
     def to_json(self) -> dict[str, Json]:
         """Return the record as JSON values: money as text, time in ISO 8601."""
-        return cast("dict[str, Json]", _adapter(type(self)).dump_python(self, mode="json"))  # type: ignore[attr-defined]
+        return cast("dict[str, Json]", _adapter(type(self)).dump_python(self, mode="json"))  # type: ignore[arg-type]
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
         """Return the record that `to_json` wrote; a wrong or missing field raises pydantic's ValidationError."""
-        return cast("Self", _adapter(cls).validate_python(data))  # type: ignore[attr-defined]
+        return cast("Self", _adapter(cls).validate_python(data))  # type: ignore[arg-type]
 
     def _repr_html_(self) -> str:
         """Show the fields as a table, for notebooks."""

@@ -128,7 +128,9 @@ class Scorecard(Record):
     def __str__(self) -> str:
         """Return the verdict and the first gate that failed."""
         failed = [gate for gate in self.gates if not gate.passed]
-        return f"refused: {failed[0].because}" if failed else f"passed {len(self.gates)} gates on {self.rows:,} later rows"
+        if failed:
+            return f"refused: {failed[0].because}"
+        return f"passed {len(self.gates)} gates on {self.rows:,} later rows"
 
 
 @dataclass(frozen=True, slots=True)

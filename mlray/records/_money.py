@@ -62,4 +62,5 @@ class Budget(Record):
 
     def __str__(self) -> str:
         """Return one line for a person."""
-        return f"{self.spent:.2f} of {self.limit:.2f} {self.currency} spent, {self.left:.2f} left until {self.end:%Y-%m-%d}"
+        left = f"{self.left:.2f} left until {self.end:%Y-%m-%d}"
+        return f"{self.spent:.2f} of {self.limit:.2f} {self.currency} spent, {left}"

@@ -14,7 +14,7 @@ NAMESPACE = "mlray"
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # one `uv run` per worker is a hundred times slower than the environment at hand
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # one `uv run` per worker is a hundred times slower
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1",  # the default starts 32 processes to read one small file
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -54,8 +54,8 @@ def local_settings(keys: Path, cpus: int | None) -> Local:
 def environment(token_file: Path | None) -> dict[str, str]:
     """Return the variables that must be set before Ray is imported: later they have no effect.
 
-    With `token_file` they are those of a Ray of our own, which is reachable from this machine alone; without, those of a
-    program that joins a cluster.
+    With `token_file` they are those of a Ray of our own, reachable from this machine alone; without, those of a program
+    that joins a cluster.
     """
     settings = dict(_QUIET)
     if token_file is not None:

@@ -110,7 +110,7 @@ def _start(keys: Path, cpus: int | None) -> Connection:
                 f"a local Ray could not be started: {error}.", remedy="`mlray doctor` says what is wrong here."
             ) from error
         raise
-    return Connection(str(context.address_info["address"]), ours=True, leave=leave)
+    return Connection(str(context["address"]), ours=True, leave=leave)
 
 
 def _kill(process: object) -> None:
@@ -124,7 +124,7 @@ def _kill(process: object) -> None:
 
 
 def _object_store() -> int:
-    """Return the bytes for Ray's object store: an eighth of the memory, between 100 MB and 2 GB; ours stays almost empty."""
+    """Return the bytes for Ray's object store: an eighth of the memory, from 100 MB to 2 GB; ours stays almost empty."""
     import psutil
 
     return int(min(2e9, max(1e8, psutil.virtual_memory().available / 8)))
@@ -147,7 +147,9 @@ def _spawn_keeper(keys: Path, root: Path, cpus: int | None) -> Kept:
         process.terminate()
         raise
     tail = log.read_text(encoding="utf-8", errors="replace")[-400:]
-    raise UnavailableError(f"a local Ray could not be started: {tail}", remedy="`mlray doctor` says what is wrong here.")
+    raise UnavailableError(
+        f"a local Ray could not be started: {tail}", remedy="`mlray doctor` says what is wrong here."
+    )
 
 
 def keep(keys: Path, root: Path, cpus: int | None) -> None:

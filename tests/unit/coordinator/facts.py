@@ -5,8 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from mlray.coordinator.policy import Facts
-from mlray.records import Budget, ColumnDrift, Decision, DriftReport, Endpoint, Interval, Performance, Price
-from mlray.records import Act as Act
+from mlray.records import Act, Budget, ColumnDrift, Decision, DriftReport, Endpoint, Interval, Performance, Price
 from mlray.spec import ProjectSpec
 
 NOON = datetime(2013, 5, 15, 12, tzinfo=UTC)

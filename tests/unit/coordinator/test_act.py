@@ -53,7 +53,9 @@ def test_a_decision_becomes_a_table(chosen, live, candidate, stage, share):
     assert world.aliases["candidate"] == candidate
 
 
-@pytest.mark.parametrize("chosen", [decision(a, share=0.5) for a in (Act.SHADOW, Act.CANARY, Act.PROMOTE, Act.ROLL_BACK)])
+@pytest.mark.parametrize(
+    "chosen", [decision(a, share=0.5) for a in (Act.SHADOW, Act.CANARY, Act.PROMOTE, Act.ROLL_BACK)]
+)
 def test_doing_it_twice_changes_nothing_more(chosen):
     world = World()
     act(chosen, world, Failpoints())

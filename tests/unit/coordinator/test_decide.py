@@ -19,7 +19,7 @@ ROLLOUT = Rollout(2, Stage.CANARY, 0.1, NOON, NOON, "d1")
         (facts(drift=drift(0.9)), State(accumulated=0), Act.RETRAIN, "temp drifted"),
         (facts(drift=drift(0.9), performance=performance(0.001)), State(), Act.HOLD, "less than a retraining"),
         (facts(performance=performance(-0.01)), State(), Act.HOLD, "less than a retraining"),
-        (facts(performance=performance(0.0001)), State(accumulated=500), Act.HOLD, "faded"),
+        (facts(performance=performance(0.0001)), State(accumulated=500), Act.HOLD, "fades"),
         (facts(performance=performance(None, 0)), State(), Act.HOLD, "no labelled rows"),
         (facts(performance=None, drift=None), State(), Act.HOLD, "no traffic"),
         (facts(broken="broken feed: silence"), State(accumulated=500), Act.ALARM, "never triggers"),

@@ -14,7 +14,7 @@ from tests.unit.coordinator.facts import DAY, NOON, WEEK, budget, facts, perform
 GOOD, BAD = GateResult("baseline", True, "better"), GateResult("champion", False, "worse")
 
 
-class PowerCut(Exception):
+class PowerCutError(Exception):
     """The process is gone."""
 
 
@@ -32,7 +32,7 @@ class World:
     def _touch(self) -> None:
         self.touches += 1
         if self.touches == self.cut_at:
-            raise PowerCut
+            raise PowerCutError
 
     def train(self, decision: Decision) -> tuple[ModelVersion, Spend]:
         self._touch()
@@ -122,7 +122,7 @@ def test_a_refused_first_model_is_not_tried_again_at_once():
 @pytest.mark.parametrize("cut", range(1, 7))
 def test_wherever_the_power_is_cut_nothing_is_lost_and_nothing_trained_twice(cut):
     journal, world = open_journal("memory://"), World(cut_at=cut)
-    with pytest.raises(PowerCut):
+    with pytest.raises(PowerCutError):
         watch(journal, world).tick(NOON)
     state = watch(journal, world).tick(NOON)
     assert len(world.trainings) == 1
