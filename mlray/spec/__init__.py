@@ -22,6 +22,7 @@ from mlray.spec._model import (
 )
 from mlray.spec._read import FILE, read_spec
 from mlray.spec._schema import SCHEMA, json_schema
+from mlray.spec._words import closest, did_you_mean
 
 __all__ = [
     "FILE",
@@ -44,6 +45,8 @@ __all__ = [
     "Serving",
     "Target",
     "Workspace",
+    "closest",
+    "did_you_mean",
     "json_schema",
     "read_spec",
 ]

@@ -11,6 +11,8 @@ from mlray.spec._words import closest
 
 __all__ = ["faults_of_files"]
 
+_KNOWN = (".parquet", ".pq", ".csv", ".csv.gz")
+
 
 def faults_of_files(spec: ProjectSpec) -> list[Finding]:
     """Return what is wrong with the files that `spec` names, without reading any data."""
@@ -50,7 +52,7 @@ def _sources(spec: ProjectSpec) -> Iterator[Finding]:
         names |= {file.name for file in files}
         if not files:
             yield Finding(path, f"{'.'.join(path)}: no file matches '{pattern}'{_near(spec.folder / pattern)}", "file")
-        odd = [file.name for file in files if not {".parquet", ".csv"} & set(file.suffixes)]
+        odd = [file.name for file in files if not file.name.lower().endswith(_KNOWN)]
         if odd:
             yield Finding(path, f"{'.'.join(path)}: '{odd[0]}' is neither Parquet nor CSV", "file")
     for number, mapping in enumerate(spec.data.mappings):

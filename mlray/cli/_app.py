@@ -1,0 +1,73 @@
+"""All verbs in one place, in the order of a model's life."""
+
+from typing import Annotated
+
+import typer
+
+from mlray.cli import begin, cluster, doctor, life, look
+from mlray.cli._frame import verb
+
+__all__ = ["app"]
+
+EPILOG = """\
+\b
+Exit codes:
+  0    done
+  1    an error that mlray does not know; --debug shows where
+  2    the input is wrong: a project file, a file, an option
+  3    something is unavailable or damaged; the same command may succeed later
+  4    refused: over budget, a gate failed, not allowed; the journal tells why
+  130  stopped by Ctrl-C; what was started has been ended
+
+Commands that read take --json. PROJECT is a folder or its mlray.yaml; the default is the current folder.
+"""
+
+# Plain help: typer's own with rich takes three times the CPU.
+app = typer.Typer(
+    name="mlray",
+    help="The whole life of a machine-learning model on one Ray cluster: data, training, release, watch, retraining.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+for _function in (
+    begin.init,
+    begin.check,
+    life.run,
+    life.ingest,
+    life.feasibility,
+    life.train,
+    life.deploy,
+    life.watch,
+    life.promote,
+    life.rollback,
+    life.stop,
+    cluster.submit,
+    look.status,
+    look.journal,
+    look.cost,
+    doctor.doctor,
+):
+    verb(app, _function)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's callback)
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"mlray {version('mlray')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """The whole life of a machine-learning model on one Ray cluster: data, training, release, watch, retraining."""

@@ -1,0 +1,146 @@
+"""The text of a first project file, from what its table looks like. Pure: the same look gives the same text."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from textwrap import wrap
+
+from mlray.cli._infer import Look, Seen
+
+__all__ = ["features_text", "project_text"]
+
+# Where a person has not said otherwise; on a short past they shrink.
+_WINDOW, _HOLDOUT, _EVERY = 90, 14, 7
+_YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", "~"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """How the past is divided: learnt from, judged on, replayed."""
+
+    window: int
+    holdout: int
+    every: int
+    live: str
+
+
+def project_text(look: Look, name: str, source: str, schema: str, question: str, known_after: int) -> str:
+    """Return `mlray.yaml` for the table of `look`: at most forty lines for a table of ordinary width."""
+    times = _divided(look)
+    above = f", above: {_threshold(look.target):g}" if look.target.type != "boolean" else ""
+    key = _key(look)
+    lines = [
+        f"# yaml-language-server: $schema={schema}",
+        f"project: {name}",
+        f"question: {_quoted(question)}",
+        "features: features.py",
+        "data:",
+        f"  source: {_quoted(source)}",
+        f"  time: {_quoted(look.time.name)}",
+        *([f"  key: [{_quoted(key.name)}]"] if key else []),
+        "  columns:",
+        *_columns(look),
+        f"  target: {{name: {_slug(look.target.name)}, column: {_quoted(look.target.name)}{above},"
+        f" known_after: {known_after} days}}",
+        "model:",
+        "  metric: auc",
+        "  trainers: {xgboost: {}, hist_gradient_boosting: {}}   # parameters are searched around good defaults",
+        "  trials: 8",
+        f"  window: {times.window} days    # how far back training looks",
+        f"  holdout: {times.holdout} days   # the newest rows: they judge",
+        *_drift(times),
+        "costs:",
+        "  release: 40 USD      # a person's hour to review and release one model",
+        "  error: 0.50 USD      # what one wrong answer costs you",
+        "  budget: {limit: 60 USD, per: month}",
+        *([times.live] if times.live else []),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def features_text(look: Look) -> str:
+    """Return `features.py` for the table of `look`: all that is known before, the time as hour and weekday."""
+    left_out = [column.name for column in _used(look) if column.type == "timestamp"]
+    left_out += [column.name for column in _used(look) if _is_name(column, look)]
+    dropped = ", ".join(json.dumps(name, ensure_ascii=False) for name in dict.fromkeys(left_out))
+    time = json.dumps(look.time.name, ensure_ascii=False)
+    return f'''"""What is known about a row before its answer is."""
+
+import pandas as pd
+
+
+def features(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row of features per row; text becomes categories, numbers stay numbers."""
+    time = rows[{time}]
+    return rows.drop(columns=[{dropped}]).assign(hour=time.dt.hour, weekday=time.dt.dayofweek)
+'''
+
+
+def _columns(look: Look) -> Iterable[str]:
+    """Write the short form, several to a line: a table of fifty columns still fits on a screen."""
+    short, long = [], []
+    for column in _used(look):
+        if column == look.target:
+            long.append(f"    {_quoted(column.name)}: {{type: {column.type}, known: later}}")
+        elif column.nulls:
+            long.append(f"    {_quoted(column.name)}: {{type: {column.type}, nullable: true}}")
+        else:
+            short.append(f"    {_quoted(column.name)}: {column.type}")
+    lost = [column.name for column in look.columns if column not in _used(look)]
+    told = wrap(f"left out, since it is nested or empty: {', '.join(lost)}", 100) if lost else []
+    if len(short) + len(long) <= 16:
+        return [*short, *long, *(f"    # {line}" for line in told)]
+    packed = ", ".join(line.strip() for line in [*short, *long])
+    # A comma ends each column; none stands within a column's own braces.
+    rows = wrap(packed, 112, break_long_words=False, break_on_hyphens=False)
+    return [*(f"    # {line}" for line in told), "    {", *(f"      {row}" for row in rows), "    }"]
+
+
+def _drift(times: _Times) -> list[str]:
+    return [f"drift: {{every: {times.every} days, cool_down: {times.every} days}}"] if times.every != _EVERY else []
+
+
+def _used(look: Look) -> list[Seen]:
+    needed = (look.time, look.target)
+    return [column for column in look.columns if column in needed or (column.type and column.distinct)]
+
+
+def _key(look: Look) -> Seen | None:
+    for column in _used(look):
+        if column.type in ("integer", "string") and column.distinct == look.rows and column != look.target:
+            return column
+    return None
+
+
+def _is_name(column: Seen, look: Look) -> bool:
+    """Tell whether a column names its row, as an order's number does, and so says nothing about the next one."""
+    names_rows = column.type == "string" and column.distinct > 0.5 * look.rows
+    return column == _key(look) or (names_rows and column != look.target)
+
+
+def _divided(look: Look) -> _Times:
+    """Give the first two fifths to learning and the rest to the replay; a very short past is not replayed at all."""
+    days = (look.last.date() - look.first.date()).days + 1
+    if days < 20:
+        return _Times(max(2, days), max(1, days // 5), _EVERY, "")
+    history = max(10, days * 2 // 5)
+    start = look.first.date() + timedelta(days=history)
+    live = f"live: {{start: {start}, end: {look.last.date()}, requests_per_day: 8}}   # the part that a run replays"
+    return _Times(min(_WINDOW, history), min(_HOLDOUT, max(1, history // 5)), min(_EVERY, max(1, days // 20)), live)
+
+
+def _threshold(target: Seen) -> float:
+    """Return 0.5 for noughts and ones; else the median, which gives as many positives as negatives."""
+    return 0.5 if target.distinct == 2 or target.middle is None else target.middle
+
+
+def _slug(name: str) -> str:
+    word = re.sub(r"[^a-z0-9_-]+", "_", name.lower()).strip("_-")
+    return (word if word[:1].isalpha() else f"t_{word}")[:63]
+
+
+def _quoted(text: str) -> str:
+    plain = re.fullmatch(r"[A-Za-z_./][\w./*-]*(?: [\w./*?-]+)*\??", text) and text.lower() not in _YAML_WORDS
+    return text if plain else json.dumps(text, ensure_ascii=False)
