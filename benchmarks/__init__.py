@@ -1,1 +1,1 @@
-"""Measurements of mlray and its peers, in turn, in one run: `python -m benchmarks.AREA [--quick] [--json] [--write]`."""
+"""Measurements of mlray and its peers, in turn: `python -m benchmarks.AREA [--quick] [--json] [--write]`."""

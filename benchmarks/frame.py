@@ -29,7 +29,7 @@ class Aim:
     def text(self, unit: str, better: str) -> str:
         """Return the aim in words."""
         sign = "≤" if better == "lower" else "≥"
-        parts = [f"{sign} {_figure(self.ours)} {unit}"] if self.ours is not None else []
+        parts = [f"{sign} {_figure(self.ours)} {unit}".rstrip()] if self.ours is not None else []
         return ", ".join(parts + ([f"ratio ≥ {_figure(self.ratio)}"] if self.ratio is not None else []))
 
     def met(self, ours: float, ratio: float | None, better: str) -> bool | None:

@@ -1,6 +1,6 @@
 """The whole loop: the main job by stage, the command line's start, and what an installation takes.
 
-Peers: Metaflow and MLflow as a newcomer meets them, and `ray-mlflow`, the two that mlray is built on, side by side.
+Peers: Metaflow and MLflow as a newcomer meets them, and `stack`, the five that mlray is built on, alone.
 """
 
 import json
@@ -18,7 +18,7 @@ from benchmarks.peers import BENCH, HERE, ROOT, environment, install, installed_
 from benchmarks.processes import Usage, cpu_seconds, run_sampled, within
 
 PEERS = ("metaflow", "mlflow")
-BASE = "ray-mlflow"
+BASE = "stack"
 MB = "MB"
 
 
