@@ -41,9 +41,9 @@ class Alarm:
 def advance(alarm: Alarm, score: float, threshold: float, now: datetime, *, confirm: int = 2, clear: int = 2) -> Alarm:
     """Return the state after one more look at the figure.
 
-    ok → warning at the first score above `threshold`; warning → alarm once `confirm` scores in a row lie above it, or at
-    once from twice the threshold; alarm → resolved once `clear` scores in a row lie below 0.8 of it; resolved → ok at the
-    next look that is still below the threshold, and back to alarm at one above.
+    ok → warning at the first score above `threshold`; warning → alarm once `confirm` scores in a row lie above it, or
+    at once from twice the threshold; alarm → resolved once `clear` scores in a row lie below 0.8 of it; resolved → ok
+    at the next look that is still below the threshold, and back to alarm at one above.
     """
     above, far, calm = score > threshold, score >= LOUD * threshold, score < CALM * threshold
     match alarm.state:

@@ -1,6 +1,6 @@
 """Drift: how far the traffic of a window has moved from the rows that the model learnt from. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import numpy as np
@@ -21,7 +21,11 @@ FALSE_ALARM = 0.001
 SILENT = 0.1
 """A feed with less than this share of the rows expected is broken, not changed."""
 BROKEN = 0.5
-"""A share of missing or never-seen values that no real change of the world explains."""
+"""A share of missing or never-seen values that no real change of the world explains …"""
+RARE = 0.1
+"""… where less than this share was usual."""
+FAR = 5.0
+"""Interquartile ranges beyond everything known: a season is warmer, but only another unit is that far off."""
 ENOUGH = 50
 """Rows below which nothing is said about a feed's columns."""
 
@@ -53,8 +57,8 @@ def jensen_shannon(reference: Counts, live: Counts) -> float:
 def sampling_allowance(reference: Counts, live: Counts, chance: float) -> float:
     """Return the PSI that sampling alone exceeds with probability `chance`.
 
-    Of two samples from one distribution over B bins, PSI / (1/n + 1/m) is about chi-squared with B - 1 degrees of freedom
-    (Yurdakul, "Statistical properties of population stability index", 2018).
+    Of two samples of n and m rows from one distribution over B bins, PSI / (1/n + 1/m) is about chi-squared with B - 1
+    degrees of freedom (Yurdakul, "Statistical properties of population stability index", 2018).
 
     >>> few, many = (sampling_allowance(np.full(10, 10**5), np.full(10, n), 0.001) for n in (10, 1000))
     >>> round(few, 3), round(many, 4)
@@ -67,7 +71,7 @@ def sampling_allowance(reference: Counts, live: Counts, chance: float) -> float:
     return float(chi2.isf(chance, used - 1) * (1 / reference.sum() + 1 / live.sum()))
 
 
-def compare(
+def compare(  # noqa: PLR0913 (the fields of the report)
     reference: Profile,
     live: Profile,
     *,
@@ -81,8 +85,8 @@ def compare(
 ) -> DriftReport:
     """Return how the window's rows differ from the reference.
 
-    A column drifts when its PSI exceeds `threshold` by more than sampling alone explains (see `sampling_allowance`), so a
-    quiet night with fifty rows raises nothing. Columns of times are left out: time always moves.
+    A column drifts when its PSI exceeds `threshold` by more than sampling alone explains (see `sampling_allowance`), so
+    a quiet night with fifty rows raises nothing. Columns of times are left out: time always moves.
 
     Args:
         reference: Profile of the rows that the model learnt from.
@@ -136,7 +140,7 @@ def _column(name: str, reference: Profile, live: Profile, threshold: float, chan
     )
 
 
-def _faults(reference: Profile, live: Profile, names: Iterable[str], expected: float | None) -> Iterable[str]:
+def _faults(reference: Profile, live: Profile, names: Iterable[str], expected: float | None) -> Iterator[str]:
     """Yield what looks broken rather than changed, the gravest first."""
     if live.rows == 0:
         yield "no rows at all"
@@ -145,22 +149,43 @@ def _faults(reference: Profile, live: Profile, names: Iterable[str], expected: f
     if live.rows < ENOUGH:
         return
     for name in names:
-        before, after = reference.bins(name), live.bins(name)
-        rows, usual = live.rows, max(reference.rows, 1)
-        if after.missing == rows and before.missing < reference.rows:
-            yield f"{name} is always missing"
-        elif after.missing / rows > BROKEN and before.missing / usual < BROKEN / 5:
-            yield f"{name} is missing in {after.missing / rows:.0%} of the rows, {before.missing / usual:.0%} are usual"
-        elif after.unseen / rows > BROKEN and before.unseen / usual < BROKEN / 5:
-            yield f"{name} has values never seen before in {after.unseen / rows:.0%} of the rows"
-        elif _stuck(reference, live, name):
-            yield f"{name} always has the same value"
+        fault = _missing(reference, live, name) or _unheard_of(reference, live, name) or _stuck(reference, live, name)
+        if fault:
+            yield f"{name} {fault}"
 
 
-def _stuck(reference: Profile, live: Profile, name: str) -> bool:
-    """Whether a column that used to vary has only one value left."""
+def _missing(reference: Profile, live: Profile, name: str) -> str:
+    share = live.bins(name).missing / live.rows
+    usual = reference.bins(name).missing / max(reference.rows, 1)
+    if share == 1 > usual:
+        return "is always missing"
+    return f"is missing in {share:.0%} of the rows, {usual:.0%} are usual" if share > BROKEN > RARE > usual else ""
+
+
+def _unheard_of(reference: Profile, live: Profile, name: str) -> str:
+    """Return what is said of words that are mostly new, or numbers that lie so far off that only a unit explains it."""
+    column = reference.reference.columns[name]
+    if isinstance(column, NumberColumn):
+        known, seen = reference.summary(name), live.summary(name)
+        if known.low is None or known.high is None or not seen.count:
+            return ""
+        values, counts = live.cells(name)
+        middle = float(values[np.searchsorted(np.cumsum(counts), counts.sum() / 2)]) if len(values) else known.low
+        away = max(known.low - middle, middle - known.high) * column.scale
+        return f"lies around {middle:.4g}, far from the usual {known.low:.4g} to {known.high:.4g}" if away > FAR else ""
+    share = live.bins(name).unseen / live.rows
+    usual = reference.bins(name).unseen / max(reference.rows, 1)
+    return f"has values never seen before in {share:.0%} of the rows" if share > BROKEN > RARE > usual else ""
+
+
+def _stuck(reference: Profile, live: Profile, name: str) -> str:
+    """Return what is said of a column that used to vary and has only one value left."""
     if isinstance(reference.reference.columns[name], NumberColumn):
-        now = live.summary(name)
-        return now.count >= ENOUGH and now.low == now.high and np.max(reference.cells(name)[1]) < 0.9 * reference.rows
-    before, after = reference.bins(name).counts, live.bins(name).counts
-    return int(after.sum()) >= ENOUGH and np.count_nonzero(after) == 1 and before.max() < 0.9 * before.sum()
+        before, after, now = reference.cells(name)[1], live.cells(name)[1], live.summary(name)
+        stuck = now.low is not None and now.low == now.high
+    else:
+        before, after = reference.bins(name).counts, live.bins(name).counts
+        stuck = np.count_nonzero(after) == 1
+    # A clear day has one visibility and no rain: only a column that mostly took other values can be called stuck.
+    common = before.max(initial=0) > BROKEN * before.sum()
+    return "always has the same value" if stuck and not common and after.sum() >= ENOUGH else ""

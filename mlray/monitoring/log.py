@@ -1,7 +1,7 @@
 """The request log read back: the answers of a window, each with its label where one has come."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ class LogWindow:
     """Answered rows: the log's columns, the request's, and `label` (null while unknown), in order of event time."""
     failed: pa.Table
     """Rows that no version could score: the same columns."""
+
+    @property
+    def everything(self) -> pa.Table:
+        """Answered and failed rows together."""
+        return pa.concat_tables([self.rows, self.failed])
 
     @property
     def labelled(self) -> int:

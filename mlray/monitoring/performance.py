@@ -1,7 +1,7 @@
 """How well a model does: estimated from its scores alone, and measured once labels arrive.
 
-The estimate is confidence-based (CBPE): calibrated probabilities say how often their own decisions are wrong. It is blind
-to concept drift: when the same rows begin to turn out differently, no score shows it. Hence it is always printed beside the
+The estimate is confidence-based (CBPE): calibrated probabilities say how often their own decisions are wrong. It is
+blind to concept drift: when the same rows begin to turn out differently, no score shows it. So it stands beside the
 measured figure. Formulas are written out here since no stage imports another.
 """
 
@@ -48,54 +48,62 @@ class Calibration(Record):
 def calibration(y: npt.ArrayLike, p: npt.ArrayLike) -> Calibration:
     """Return the isotonic fit of outcomes `y` (0/1, shape [n]) on scores `p`, over at most 50 bins of equal mass.
 
-    Bins whose rate falls are pooled until none does (pool adjacent violators), so the fit is the least-squares monotone one
-    for those bins.
+    Bins whose rate falls are pooled until none does (pool adjacent violators): the least-squares monotone fit.
 
     >>> calibration([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]).apply([0.15, 0.85]).tolist()
     [0.0, 1.0]
     """
-    y, p = np.asarray(y, float), np.asarray(p, float)
-    kept = np.isfinite(p)
-    y, p = y[kept], p[kept]
-    if not len(y):
+    truth, scores = np.asarray(y, float), np.asarray(p, float)
+    kept = np.isfinite(scores) & np.isfinite(truth)
+    truth, scores = truth[kept], scores[kept]
+    if not len(scores):
         return Calibration((), (0.5,), (0,))
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf"))
-    edges = edges[edges < p.max()]
-    places = np.searchsorted(edges, p, side="left")
+    edges = np.unique(np.quantile(scores, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf"))
+    edges = edges[edges < scores.max()]
+    places = np.searchsorted(edges, scores, side="left")
     rows = np.bincount(places, minlength=len(edges) + 1)
-    hits = np.bincount(places, weights=y, minlength=len(edges) + 1)
-    pools: list[list[float]] = []
-    for place, (n, h) in enumerate(zip(rows, hits, strict=True)):
-        pools.append([float(n), float(h), place])
-        while len(pools) > 1 and pools[-2][1] * pools[-1][0] >= pools[-1][1] * pools[-2][0]:
+    hits = np.bincount(places, weights=truth, minlength=len(edges) + 1)
+    pools = _pooled(rows.tolist(), hits.tolist())
+    return Calibration(
+        edges=tuple(float(edges[last]) for _, _, last in pools[:-1]),
+        rates=tuple(true / count for count, true, _ in pools),
+        rows=tuple(count for count, _, _ in pools),
+    )
+
+
+def _pooled(rows: Sequence[int], hits: Sequence[float]) -> list[tuple[int, float, int]]:
+    """Return pools (rows, hits, last bin) whose rates rise."""
+    pools: list[tuple[int, float, int]] = []
+    for place, (count, hit) in enumerate(zip(rows, hits, strict=True)):
+        n, h = count, hit
+        while pools and pools[-1][1] * n >= h * pools[-1][0]:
             last = pools.pop()
-            pools[-1] = [pools[-1][0] + last[0], pools[-1][1] + last[1], last[2]]
-    ends = [edges[int(place)] for _, _, place in pools[:-1]]
-    return Calibration(tuple(map(float, ends)), tuple(h / n for n, h, _ in pools), tuple(int(n) for n, _, _ in pools))
+            n, h = n + last[0], h + last[1]
+        pools.append((n, h, place))
+    return pools
 
 
 def estimate(p: npt.ArrayLike, calibration: Calibration) -> Interval:
     """Return the error rate to expect for scores `p` of shape [n], decided at 0.5, without any label.
 
-    The interval holds the error rate that the rows will really show with 95 %, as long as the calibration still holds: it
-    adds the chance in the outcomes to the chance in the calibration's own rows.
+    With 95 % the interval holds the error rate that the rows will really show, as long as the calibration still holds
+    and rows turn out independently: it adds the chance in the outcomes to the chance in the calibration's own rows.
     """
-    p = np.asarray(p, float)
-    p = p[np.isfinite(p)]
-    if not len(p):
+    scores = np.asarray(p, float)
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
         return Interval(0.5, 0.0, 1.0)
-    places = calibration.places(p)
-    rates = np.asarray(calibration.rates)
-    wrong = np.where(p >= THRESHOLD, 1 - rates[places], rates[places])
-    outcomes = float(np.sum(wrong * (1 - wrong))) / len(p) ** 2
-    # One calibration row moves a whole bin, and by opposite amounts on the two sides of the threshold.
-    side = np.where(p >= THRESHOLD, -1.0, 1.0)
-    weight = np.bincount(places, weights=side, minlength=len(rates)) / len(p)
+    places, rates = calibration.places(scores), np.asarray(calibration.rates)
+    yes = scores >= THRESHOLD
+    wrong = np.where(yes, 1 - rates[places], rates[places])
+    outcomes = float(np.sum(wrong * (1 - wrong))) / len(scores) ** 2
+    # A bin's rate moves all its rows at once, and the two sides of the threshold in opposite directions.
+    weight = np.bincount(places, weights=np.where(yes, -1.0, 1.0), minlength=len(rates)) / len(scores)
     spread = rates * (1 - rates) / np.maximum(np.asarray(calibration.rows), 1)
     return _around(float(wrong.mean()), sqrt(outcomes + float(np.sum(weight**2 * spread))))
 
 
-def measure(
+def measure(  # noqa: PLR0913 (the fields of the record)
     *,
     endpoint: str,
     version: int,

@@ -1,4 +1,4 @@
-"""Versioned endpoints: one ASGI application that validates, splits traffic, scores copies and logs, and the rules of a rollout."""
+"""Versioned endpoints: an application that validates, splits, scores copies and logs; the rules of a rollout."""
 
 from mlray.serving.app import App, Limits
 from mlray.serving.request_log import RequestLog

@@ -15,7 +15,7 @@ from typing import Any
 
 from mlray.clock import Clock, SystemClock
 from mlray.errors import MlrayError, RequestError, UnavailableError
-from mlray.ids import new_id
+from mlray.ids import Json, new_id
 from mlray.ports import Predictor
 from mlray.records import Endpoint
 from mlray.serving.copies import Copies
@@ -23,16 +23,17 @@ from mlray.serving.counters import Counters
 from mlray.serving.feedback import RecentRequests, decode_feedback
 from mlray.serving.inference import Call, infer
 from mlray.serving.openapi import document
-from mlray.serving.protocol import decode, decode_json, encode, is_request_id, metadata
+from mlray.serving.protocol import check_outputs, decode, decode_json, encode, is_request_id, metadata
 from mlray.serving.request_log import RequestLog
 from mlray.serving.routes import METHODS, SCOPES, Action, Target, parse
-from mlray.serving.table import EndpointTable, parse_table
+from mlray.serving.table import EndpointTable, Snapshot, parse_table
 from mlray.serving.wire import ClientGoneError, Reply, as_json, fault, read_body
 
 __all__ = ["App", "Limits"]
 
 _LOG = logging.getLogger("mlray.serving")
 _LOOPBACK = ("127.0.0.1", "::1")
+_FOLLOW_SECONDS = 0.5
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -71,7 +72,7 @@ class App:
     Call `start` before serving and `stop` after (an ASGI server's lifespan does so too).
     """
 
-    def __init__(  # noqa: PLR0913 (everything from outside comes in here)
+    def __init__(
         self,
         name: str,
         *,
@@ -87,8 +88,8 @@ class App:
         Args:
             name: The model's name in every address.
             load: Returns one version; `predict` of what it returns must be safe in several threads.
-            authorise: Takes the Authorization header (None without one) and a scope (`predict`, `feedback` or `admin`) and
-                returns the tenant, or raises AccessDenied (with a `status` and, for 429, `retry_after`, where it knows them).
+            authorise: Takes the Authorization header (None without one) and a scope (`predict`, `feedback`, `admin`);
+                returns the tenant, or raises AccessDenied (with `status`, `code` and `retry_after` where it can).
             log: Where answers and feedback are written.
             table: The file of the endpoint table.
             limits: Sizes; the defaults suit tabular models.
@@ -140,7 +141,7 @@ class App:
         self.log.flush()
 
     def _follow(self) -> None:
-        while not self._stopping.wait(0.5):
+        while not self._stopping.wait(_FOLLOW_SECONDS):
             try:
                 self.table.follow()
             except MlrayError as error:
@@ -159,50 +160,46 @@ class App:
             await send({"type": "http.response.body", "body": reply.body})
 
     async def _lifespan(self, receive: _Receive, send: _Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                try:
-                    await asyncio.to_thread(self.start)
-                except MlrayError as error:
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                    return
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await asyncio.to_thread(self.stop)
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+        await receive()
+        try:
+            await asyncio.to_thread(self.start)
+        except MlrayError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await asyncio.to_thread(self.stop)
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def _reply(self, scope: _Scope, receive: _Receive) -> Reply:
         target = parse(scope["path"])
         headers = dict(scope["headers"])
-        route = target.action.value if target else "none"
         try:
-            if target is None:
-                raise RequestError(
-                    f"There is nothing at {scope['path'][:120]}.",
-                    remedy="GET /v2 names the addresses.",
-                    status=404,
-                    code="no_route",
-                )
-            reply = await self._routed(_Request(scope["method"], target, headers), scope, receive)
+            request = _Request(scope["method"], _known(target, scope["path"]), headers)
+            self._admit(request, scope)
+            reply = self._get(request) if request.method == "GET" else await self._work(request, receive)
         except ClientGoneError:
             raise
         except Exception as error:  # noqa: BLE001 (the last line of defence: every fault becomes an answer)
             reply = fault(error, headers.get(b"authorization"), METHODS[target.action] if target else ())
-        self.counters.responded(route, reply.status)
+        self.counters.responded(target.action.value if target else "none", reply.status)
         return reply
 
-    async def _routed(self, request: _Request, scope: _Scope, receive: _Receive) -> Reply:
-        target = request.target
-        if request.method not in METHODS[target.action]:
+    def _admit(self, request: _Request, scope: _Scope) -> None:
+        """Raise unless the method fits, the key may do this, and the model is ours; in this order."""
+        target, allowed = request.target, METHODS[request.target.action]
+        if request.method not in allowed:
             raise RequestError(
-                f"{request.method} is not possible here.",
-                remedy=f"Use {' or '.join(METHODS[target.action])}.",
+                f"{request.method[:20]} is not possible here.",
+                remedy=f"Use {' or '.join(allowed)}.",
                 status=405,
                 code="wrong_method",
             )
-        self._admit(request, scope)
+        needed, client = SCOPES.get(target.action), (scope.get("client") or ("",))[0]
+        described = target.action in (Action.OPENAPI, Action.METRICS) and client in _LOOPBACK
+        if needed is not None and not described:
+            header = request.headers.get(b"authorization")
+            request.tenant = self._authorise(None if header is None else header.decode("latin-1"), needed)
         if target.model and target.model != self.name:
             raise RequestError(
                 f"There is no model '{target.model[:80]}' here.",
@@ -210,57 +207,35 @@ class App:
                 status=404,
                 code="unknown_model",
             )
-        if request.method == "GET":
-            return self._get(request)
-        if self._in_flight >= self._limits.in_flight:
-            raise RequestError(
-                "Too many requests are being answered.", remedy="Ask again.", status=503, code="overloaded"
-            )
-        self._in_flight += 1
-        try:
-            limits = self._limits
-            request.body = await read_body(receive, request.headers, most=limits.max_body, seconds=limits.body_seconds)
-            return await self._changing(request)
-        finally:
-            self._in_flight -= 1
-
-    def _admit(self, request: _Request, scope: _Scope) -> None:
-        wanted = SCOPES.get(request.target.action)
-        if wanted is None:
-            return
-        here = (
-            request.target.action in (Action.OPENAPI, Action.METRICS) and (scope.get("client") or ("",))[0] in _LOOPBACK
-        )
-        if not here:
-            header = request.headers.get(b"authorization")
-            request.tenant = self._authorise(None if header is None else header.decode("latin-1"), wanted)
 
     def _get(self, request: _Request) -> Reply:
         snapshot, target = self.table.current, request.target
         match target.action:
             case Action.SERVER:
-                return as_json(
-                    {"name": "mlray", "version": "2", "models": [self.name], "extensions": ["feedback", "endpoint"]}
-                )
+                extensions: Json = ["feedback", "endpoint", "flush"]
+                return as_json({"name": "mlray", "version": "2", "models": [self.name], "extensions": extensions})
             case Action.LIVE:
                 return as_json({"live": True})
             case Action.READY:
                 return as_json({"ready": self.ready}, 200 if self.ready else 503)
             case Action.MODEL_READY:
-                ready = self.ready and (not target.version or snapshot.version(_number(target.version)) is not None)
-                return as_json({"name": self.name, "ready": ready}, 200 if ready else 503)
+                if target.version:
+                    snapshot.version(target.version)
+                return as_json({"name": self.name, "ready": self.ready}, 200 if self.ready else 503)
             case Action.ENDPOINT:
                 return as_json({**snapshot.endpoint.to_json(), "counters": self.counters.by_version()})
             case Action.METRICS:
-                return Reply(
-                    200, self.counters.prometheus(self.name, self._gauges()).encode(), b"text/plain; version=0.0.4"
-                )
+                text = self.counters.prometheus(self.name, self._gauges())
+                return Reply(200, text.encode(), b"text/plain; version=0.0.4")
             case _:
-                version = snapshot.version(_number(target.version)) if target.version else snapshot.live
-                description = {} if version is None else {**version.description, "example": version.example}
-                if target.action is Action.OPENAPI:
-                    return as_json(document(self.name, description))
-                return as_json(metadata(self.name, sorted(snapshot.versions), description))
+                return self._described(snapshot, target)
+
+    def _described(self, snapshot: Snapshot, target: Target) -> Reply:
+        version = snapshot.version(target.version) if target.version else snapshot.live
+        description = {} if version is None else {**version.description, "example": version.example}
+        if target.action is Action.OPENAPI:
+            return as_json(document(self.name, description))
+        return as_json(metadata(self.name, sorted(snapshot.versions), description))
 
     def _gauges(self) -> dict[str, float]:
         return {
@@ -271,28 +246,40 @@ class App:
             "log_dropped": self.log.dropped,
         }
 
-    async def _changing(self, request: _Request) -> Reply:
-        match request.target.action:
-            case Action.INFER:
-                return await self._infer(request)
-            case Action.FEEDBACK:
-                return self._feedback(request)
-            case Action.FLUSH:
-                await asyncio.to_thread(self.flush)
-                return as_json({"flushed": True})
-            case _:
-                wanted = parse_table(decode_json(request.body))
-                snapshot = await asyncio.to_thread(self.table.change, wanted)
-                return as_json(snapshot.endpoint.to_json())
+    async def _work(self, request: _Request, receive: _Receive) -> Reply:
+        """Do what needs a body, within the limits."""
+        limits = self._limits
+        if self._stopping.is_set():
+            raise RequestError("The endpoint is stopping.", remedy="Ask again.", status=503, code="not_ready")
+        if self._in_flight >= limits.in_flight:
+            raise RequestError("Too many requests wait.", remedy="Ask again.", status=503, code="overloaded")
+        self._in_flight += 1
+        try:
+            request.body = await read_body(receive, request.headers, most=limits.max_body, seconds=limits.body_seconds)
+            match request.target.action:
+                case Action.INFER:
+                    return await self._infer(request)
+                case Action.FEEDBACK:
+                    return self._feedback(request)
+                case Action.FLUSH:
+                    await asyncio.to_thread(self.flush)
+                    return as_json({"flushed": True})
+                case _:
+                    wanted = parse_table(decode_json(request.body))
+                    snapshot = await asyncio.to_thread(self.table.change, wanted)
+                    return as_json(snapshot.endpoint.to_json())
+        finally:
+            self._in_flight -= 1
 
     async def _infer(self, request: _Request) -> Reply:
-        snapshot = self.table.current
-        pinned = snapshot.version(_number(request.target.version)) if request.target.version else None
+        snapshot, named = self.table.current, request.target.version
+        pinned = snapshot.version(named) if named else None
         asked = pinned or snapshot.live
         inference = decode(request.body, max_rows=self._limits.max_rows, known=asked.datatypes if asked else None)
+        check_outputs(inference.outputs, asked.outputs if asked else ())
         header = request.headers.get(b"x-request-id", b"").decode("latin-1")
         name = inference.id or (header if is_request_id(header) else new_id("r"))
-        call = Call(inference, name, request.tenant, self._clock.now())
+        call = Call(inference, name, request.tenant, self._clock.now(), len(request.body))
         if inference.rows <= self._limits.inline_rows:
             outcome = infer(snapshot, call, self.counters, pinned)
         else:
@@ -304,24 +291,27 @@ class App:
         else:
             self.copies.put(outcome.copy)
         if outcome.failure is not None:
-            self.counters.add(outcome.by.number, "errors")
+            self.counters.failed(outcome.by.number, name, outcome.failure)
             raise outcome.failure
         self._recent.add(name, inference.rows)
-        body = encode(self.name, outcome.by.number, name, outcome.scores, outcome.by.outputs, wanted=inference.outputs)
-        self.counters.answered(outcome.by.number, inference.rows, time.perf_counter() - request.begin)
-        route = outcome.record.route.encode()
-        version = str(outcome.by.number).encode()
-        headers = ((b"x-request-id", name.encode()), (b"x-model-version", version), (b"x-route", route))
-        return Reply(200, body, headers=headers)
+        number = outcome.by.number
+        body = encode(self.name, number, inference, name, outcome.scores, outcome.by.outputs)
+        self.counters.answered(number, inference.rows, time.perf_counter() - request.begin)
+        told = (("x-request-id", name), ("x-model-version", str(number)), ("x-route", outcome.record.route))
+        return Reply(200, body, headers=tuple((key.encode(), value.encode()) for key, value in told))
 
     def _feedback(self, request: _Request) -> Reply:
         labelled = decode_feedback(request.body, self._recent, self._clock.now())
-        unknown = [item.request_id for item in labelled if self._recent.rows(item.request_id) is None]
-        if not all([self.log.append(item) for item in labelled]):
+        unknown: list[Json] = [item.request_id for item in labelled if self._recent.rows(item.request_id) is None]
+        kept = [self.log.append(item) for item in labelled]
+        if not all(kept):
             raise UnavailableError("The log is full; some labels were not kept.", remedy="Send them again.")
         return as_json({"accepted": sum(len(item.labels) for item in labelled), "unknown": unknown})
 
 
-def _number(text: str) -> int:
-    """Return a version's number; 0, which no version has, for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+def _known(target: Target | None, path: str) -> Target:
+    if target is None:
+        raise RequestError(
+            f"There is nothing at {path[:120]}.", remedy="GET /v2 names the model.", status=404, code="no_route"
+        )
+    return target

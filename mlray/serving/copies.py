@@ -1,6 +1,5 @@
 """Copies: the version that did not answer scores the same rows afterwards, in a thread of its own."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,6 @@ from mlray.serving.table import Loaded
 
 __all__ = ["Copies", "Copy"]
 
-_LOG = logging.getLogger("mlray.serving")
 _BATCH_ROWS = 2_000
 
 
@@ -38,7 +36,7 @@ class Copies:
     """Scores copies in the background and hands every record on to the log, scored or not."""
 
     def __init__(self, log: Callable[[Answered], object], counters: Counters, *, max_bytes: int = 32 << 20) -> None:
-        """Keep at most `max_bytes` of waiting copies; beyond it a copy is dropped, counted, and its record logged without it."""
+        """Keep at most `max_bytes` of waiting copies; a copy beyond it is dropped and counted."""
         self._log, self._counters, self._max_bytes = log, counters, max_bytes
         self._wake = threading.Condition()
         self._waiting: deque[Copy] = deque()
@@ -107,7 +105,7 @@ class Copies:
                 for copy in batch:
                     self._score([copy])
                 return
-            _LOG.warning("version %d failed on a copy of %s: %s", batch[0].by.number, batch[0].record.request_id, error)
+            self._counters.failed(batch[0].by.number, batch[0].record.request_id, error)
             self._settle(batch[0], None)
             return
         edges = [0]
@@ -122,9 +120,7 @@ class Copies:
             record.candidate_scores, record.candidate_failed = scores, failed
         else:
             record.live_scores, record.live_failed = scores, failed
-        if failed:
-            self._counters.add(copy.by.number, "errors")
-        else:
+        if not failed:
             self._counters.add(copy.by.number, "shadow_rows", copy.rows)
 
 

@@ -1,5 +1,6 @@
 """What an endpoint counts about itself, and how Prometheus reads it."""
 
+import logging
 import threading
 from bisect import bisect_left
 from collections import Counter
@@ -9,6 +10,7 @@ from mlray.ids import Json
 
 __all__ = ["Counters"]
 
+_LOG = logging.getLogger("mlray.serving")
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _PER_VERSION = ("requests", "rows", "errors", "shadow_rows", "shadow_dropped")
 _HELP = {
@@ -29,12 +31,22 @@ class Counters:
         self._versions: Counter[tuple[int, str]] = Counter()
         self._codes: Counter[tuple[str, int]] = Counter()
         self._latency: dict[int, list[int]] = {}
-        self._seconds: Counter[int] = Counter()
+        self._seconds: dict[int, float] = {}
 
-    def add(self, version: int, what: str, amount: int = 1) -> None:
-        """Add to `requests`, `rows`, `errors`, `shadow_rows` or `shadow_dropped` of a version."""
+    def add(self, version: int, what: str, amount: int = 1) -> int:
+        """Add to `requests`, `rows`, `errors`, `shadow_rows` or `shadow_dropped` of a version; return the new count."""
         with self._lock:
             self._versions[version, what] += amount
+            return self._versions[version, what]
+
+    def failed(self, version: int, request_id: str, why: object) -> None:
+        """Count a request that a version could not score, and log the 1st, 2nd, 4th, 8th … of them.
+
+        A version that fails on everything would otherwise fill the disk with one sentence.
+        """
+        count = self.add(version, "errors")
+        if count & (count - 1) == 0:
+            _LOG.warning("version %d failed on request %s, its failure number %d: %s", version, request_id, count, why)
 
     def answered(self, version: int, rows: int, seconds: float) -> None:
         """Count one answered request, its rows and how long it took."""
@@ -43,7 +55,7 @@ class Counters:
             self._versions[version, "rows"] += rows
             buckets = self._latency.setdefault(version, [0] * (len(_BUCKETS) + 1))
             buckets[bisect_left(_BUCKETS, seconds)] += 1
-            self._seconds[version] += seconds  # type: ignore[assignment]  # a Counter adds floats as well
+            self._seconds[version] = self._seconds.get(version, 0.0) + seconds
 
     def responded(self, route: str, status: int) -> None:
         """Count one HTTP response by route and status."""

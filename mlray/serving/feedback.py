@@ -36,8 +36,8 @@ class RecentRequests:
 def decode_feedback(body: bytes, recent: RecentRequests, now: datetime) -> list[Labelled]:
     """Return the labels in a feedback body: `{"id", "labels", "at"?}` or a list of such under `feedback`.
 
-    `labels` holds one of true, false and null (not known) per row of that request; `at` is when the outcome was known, in
-    ISO 8601, and `now` when left out.
+    `labels` holds one of true, false and null (not known) per row of that request; `at` is when the outcome was known,
+    in ISO 8601, and `now` when left out.
 
     Raises:
         RequestError: 400 when the body is not JSON, else 422 naming the row.

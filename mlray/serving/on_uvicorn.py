@@ -1,9 +1,9 @@
-"""An ASGI application on a port, in a thread of this process: for tests, for local use and inside a Ray Serve replica."""
+"""An ASGI application on a port, in a thread of this process: for tests, local use and Ray Serve replicas."""
 
 import asyncio
 import socket
 import threading
-from typing import Any
+from typing import Any, Self
 
 import uvicorn
 
@@ -39,7 +39,7 @@ class Running:
             self._server.force_exit = True
             self._thread.join(seconds)
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> Self:
         """Return itself."""
         return self
 
@@ -81,7 +81,15 @@ def run(app: Any, *, host: str = "127.0.0.1", port: int = 0, shared: bool = Fals
         ) from error
     listener.listen(2048)
     # The accept queue exists from here on: a client that connects before the loop runs waits and is answered.
-    config = uvicorn.Config(app, access_log=False, log_level="warning", lifespan="off", timeout_graceful_shutdown=10)
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=10,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(
         target=_serve, args=(server, listener), name=f"http-{listener.getsockname()[1]}", daemon=True

@@ -23,13 +23,13 @@ _FAULTS = {
 def document(name: str, description: Mapping[str, Json]) -> dict[str, Json]:
     """Return an OpenAPI 3.1 document of the endpoint `name`, whose live version describes itself by `description`."""
     model = f"/v2/models/{name}"
-    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "integer"}}
+    version: Json = {"name": "version", "in": "path", "required": True, "schema": {"type": "integer"}}
     infer = _operation("Score rows", "InferRequest", "InferResponse", description.get("example"))
     feedback = _operation(
         "Tell what became of the rows of a request", "Feedback", None, {"id": "a-request-id", "labels": [True, None]}
     )
     endpoint = _operation("Change the endpoint table (admin)", "Endpoint", "Endpoint", None)
-    ready = {
+    ready: Json = {
         "get": {"summary": "Whether it can answer", "security": [], "responses": {"200": {"description": "Ready."}}}
     }
     return {

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol (v2) over REST: what a request says, checked before any model sees it, and how an answer looks.
+"""The Open Inference Protocol (v2) over REST: requests checked before any model sees them, and answers.
 
 Source: https://github.com/kserve/open-inference-protocol, `specification/protocol/inference_rest.md`.
 """
@@ -12,9 +12,20 @@ from typing import cast
 from mlray.errors import RequestError
 from mlray.ids import Json
 
-__all__ = ["Inference", "decode", "decode_json", "encode", "fault_body", "is_request_id", "metadata"]
+__all__ = [
+    "Inference",
+    "check_outputs",
+    "decode",
+    "decode_json",
+    "encode",
+    "fault_body",
+    "is_request_id",
+    "metadata",
+]
 
-# Models compute in 32-bit floats: a larger number would reach them as infinity and be answered as if it meant something.
+THRESHOLD = 0.5
+"""From this probability on an answer says true."""
+# Models compute in 32-bit floats: a larger number would reach them as infinity, and be answered all the same.
 FLOAT32_MAX = 3.4028234663852886e38
 _FLOATS = {"FP16": 65504.0, "FP32": FLOAT32_MAX, "FP64": FLOAT32_MAX}
 _INTEGERS = {
@@ -270,26 +281,24 @@ def metadata(name: str, versions: Sequence[int], description: Mapping[str, Json]
     }
 
 
-def encode(  # noqa: PLR0913 (the fields of the protocol's answer)
+def check_outputs(wanted: Sequence[str], outputs: Sequence[Mapping[str, Json]]) -> None:
+    """Raise RequestError when a request wants an output that the model does not have."""
+    known = [str(output["name"]) for output in outputs]
+    lost = [name for name in wanted if name not in known]
+    if lost:
+        raise RequestError(f"There is no output {_shown(lost[0])}.", remedy=f"Known: {', '.join(known)}.")
+
+
+def encode(
     name: str,
     version: int,
+    request: Inference,
     request_id: str,
     probabilities: Sequence[float],
     outputs: Sequence[Mapping[str, Json]],
-    *,
-    wanted: Sequence[str] = (),
-    threshold: float = 0.5,
 ) -> bytes:
-    """Return the answer: each described output, BOOL ones true where the probability reaches `threshold`.
-
-    Raises:
-        RequestError: an output in `wanted` that the model does not have.
-    """
-    by_name = {str(output["name"]): output for output in outputs}
-    lost = [output for output in wanted if output not in by_name]
-    if lost:
-        raise RequestError(f"There is no output '{lost[0]}'.", remedy=f"Known: {', '.join(by_name)}.", column=lost[0])
-    chosen = [by_name[output] for output in wanted] or list(outputs)
+    """Return the answer: each described output that is wanted; BOOL ones are true from a probability of 0.5."""
+    chosen = [output for output in outputs if not request.outputs or output["name"] in request.outputs]
     answer = {
         "model_name": name,
         "model_version": str(version),
@@ -299,7 +308,7 @@ def encode(  # noqa: PLR0913 (the fields of the protocol's answer)
                 "name": output["name"],
                 "shape": [len(probabilities)],
                 "datatype": output["datatype"],
-                "data": [p >= threshold for p in probabilities] if output["datatype"] == "BOOL" else probabilities,
+                "data": [p >= THRESHOLD for p in probabilities] if output["datatype"] == "BOOL" else probabilities,
             }
             for output in chosen
         ],

@@ -1,13 +1,13 @@
 """The rules of a rollout: shadow, then a growing share of the traffic, then live, or back. Pure.
 
-A candidate moves on when its time is up and nothing speaks against it; it goes back as soon as the evidence says that it is
-worse. The evidence may be looked at as often as one likes (see `mlray.serving.sequential`).
+A candidate moves on when its time is up and nothing speaks against it; it goes back as soon as the evidence says that
+it is worse. The evidence may be looked at as often as one likes (see `mlray.serving.sequential`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -21,7 +21,8 @@ __all__ = ["Batch", "Evidence", "Step", "step"]
 MIN_ROWS = 200
 """Rows that both versions must have scored before a candidate moves on."""
 PATIENCE = 8
-"""A step that has seen too few rows is given up after this many times its planned length."""
+"""A step that has seen too few rows is given up after this many times its planned length, but not within a week."""
+MIN_PATIENCE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,18 @@ class Evidence:
         return sum(batch.rows for batch in self.batches)
 
     @classmethod
-    def of(cls, rows: Any, *, live: int, candidate: int) -> "Evidence":  # noqa: ANN401 (a pyarrow.Table)
-        """Return the evidence in rows of the request log (see `mlray.monitoring.read_window`) of this pair of versions."""
+    def of(cls, rows: Any, *, live: int, candidate: int) -> Self:  # noqa: ANN401 (a pyarrow.Table)
+        """Return the evidence in `rows` of the request log (see `LogWindow.everything`) about this pair of versions."""
         import pyarrow.compute as pc
 
         pair = rows.filter(pc.and_(pc.equal(rows["live"], live), pc.equal(rows["candidate"], candidate)))
-        failed = pair.select(["request_id", "live_failed", "candidate_failed"]).group_by("request_id")
-        requests = failed.aggregate([("live_failed", "max"), ("candidate_failed", "max")])
-        only_candidate = pc.and_(requests["candidate_failed_max"], pc.invert(requests["live_failed_max"]))
-        only_live = pc.and_(requests["live_failed_max"], pc.invert(requests["candidate_failed_max"]))
+        requests = pair.group_by("request_id").aggregate([("live_failed", "max"), ("candidate_failed", "max")])
+        live_failed, candidate_failed = (np.asarray(requests[f"{who}_failed_max"]) for who in ("live", "candidate"))
         both = pair.filter(pc.and_(pc.is_valid(pair["live_score"]), pc.is_valid(pair["candidate_score"])))
         return cls(
             rows=both.num_rows,
-            candidate_failures=int(pc.sum(only_candidate).as_py() or 0),
-            live_failures=int(pc.sum(only_live).as_py() or 0),
+            candidate_failures=int(np.sum(candidate_failed & ~live_failed)),
+            live_failures=int(np.sum(live_failed & ~candidate_failed)),
             batches=_batches(both.filter(pc.is_valid(both["label"]))),
         )
 
@@ -110,17 +109,20 @@ def step(
         now: The present moment.
     """
     if endpoint.candidate is None:
-        return Step(Act.HOLD, 0.0, "No candidate is on trial.")
+        return Step(Act.HOLD, 0.0, "no candidate is on trial")
     name = f"v{endpoint.candidate}"
     if endpoint.stage is Stage.NONE:
-        return Step(Act.SHADOW, 0.0, f"{name} answers copies of all requests first.")
+        return Step(Act.SHADOW, 0.0, f"{name} answers copies of all requests first")
     against = _against(endpoint, evidence, serving.error_rate)
     if against:
         return Step(Act.ROLL_BACK, 0.0, against)
     length = parse_duration(serving.shadow if endpoint.stage is Stage.SHADOW else serving.step)
     if now - step_started < length:
+        until = f"{step_started + length:%Y-%m-%d %H:%M}"
         return Step(
-            Act.HOLD, endpoint.share, f"{name} stays in {endpoint.stage} until {step_started + length:%Y-%m-%d %H:%M}."
+            Act.HOLD,
+            endpoint.share,
+            f"nothing speaks against {name} so far; it stays in {endpoint.stage} until {until}",
         )
     if evidence.rows < MIN_ROWS:
         return _wait(endpoint, evidence, now - step_started, length)
@@ -130,44 +132,52 @@ def step(
 def _against(endpoint: Endpoint, evidence: Evidence, error_rate: float) -> str:
     """Return what speaks against the candidate; empty while nothing does. Each test takes half of the error rate."""
     needed = 2 / error_rate
-    failures = failures_e(evidence.candidate_failures, evidence.live_failures)
-    if failures >= needed:
+    strength = failures_e(evidence.candidate_failures, evidence.live_failures)
+    if strength >= needed:
         return (
-            f"v{endpoint.candidate} failed on {evidence.candidate_failures} requests that v{endpoint.live} answered, "
-            f"the other way round it was {evidence.live_failures} (e-value {failures:.0f}, {needed:.0f} is enough)."
+            f"v{endpoint.candidate} failed on {evidence.candidate_failures:,} requests that v{endpoint.live} "
+            f"could answer, and v{endpoint.live} on {evidence.live_failures:,} the other way round ({_strength(strength, needed)})"
         )
-    batches = evidence.batches
-    worse = worse_e([b.candidate_loss - b.live_loss for b in batches], [b.rows for b in batches])
-    if worse >= needed:
+    days = evidence.batches
+    strength = worse_e([day.candidate_loss - day.live_loss for day in days], [day.rows for day in days])
+    if strength >= needed:
         return (
-            f"v{endpoint.candidate} is worse than v{endpoint.live}: {_losses(evidence)} "
-            f"on the same {evidence.labelled:,} rows of {len(batches)} days (e-value {worse:.0f}, {needed:.0f} is enough)."
+            f"v{endpoint.candidate} is worse than v{endpoint.live}: {_losses(evidence)} on the same "
+            f"{evidence.labelled:,} rows of {len(days)} days ({_strength(strength, needed)})"
         )
     return ""
 
 
+def _strength(strength: float, needed: float) -> str:
+    shown = f"{strength:,.0f}" if strength < 1e6 else f"{strength:.0e}"
+    return f"evidence {shown} to 1, {needed:.0f} is enough"
+
+
 def _losses(evidence: Evidence) -> str:
     total = evidence.labelled
-    candidate = sum(b.candidate_loss * b.rows for b in evidence.batches) / total
-    live = sum(b.live_loss * b.rows for b in evidence.batches) / total
+    candidate = sum(day.candidate_loss * day.rows for day in evidence.batches) / total
+    live = sum(day.live_loss * day.rows for day in evidence.batches) / total
     return f"Brier score {candidate:.4f} against {live:.4f}"
 
 
 def _wait(endpoint: Endpoint, evidence: Evidence, waited: timedelta, length: timedelta) -> Step:
     seen = f"v{endpoint.candidate} has scored {evidence.rows:,} rows beside v{endpoint.live}, {MIN_ROWS:,} are needed"
-    if waited >= PATIENCE * length and waited > timedelta(0):
-        return Step(Act.ROLL_BACK, 0.0, f"{seen}; given up after {waited.days} days.")
-    return Step(Act.HOLD, endpoint.share, f"{seen}; it waits.")
+    if waited >= max(PATIENCE * length, MIN_PATIENCE):
+        return Step(Act.ROLL_BACK, 0.0, f"{seen}; given up after {waited.days} days in {endpoint.stage}")
+    return Step(Act.HOLD, endpoint.share, f"{seen}; it waits")
 
 
 def _forward(endpoint: Endpoint, evidence: Evidence, serving: Serving, trial: timedelta) -> Step:
     name = f"v{endpoint.candidate}"
     shown = f"{_losses(evidence)} on {evidence.labelled:,} rows" if evidence.labelled else "no outcome is known yet"
-    ahead = [share for share in _shares(serving.canary) if share > endpoint.share or endpoint.stage is Stage.SHADOW]
+    reached = endpoint.share if endpoint.stage is Stage.CANARY else 0.0
+    ahead = [share for share in _shares(serving.canary) if share > reached]
     if ahead:
-        return Step(Act.CANARY, ahead[0], f"Nothing speaks against {name} ({shown}); it answers {ahead[0]:.0%} now.")
+        return Step(
+            Act.CANARY, ahead[0], f"nothing speaks against {name} ({shown}); it answers {ahead[0]:.0%} of requests"
+        )
     return Step(
-        Act.PROMOTE, 1.0, f"Nothing speaks against {name} after {trial.days} days on trial ({shown}); it goes live."
+        Act.PROMOTE, 1.0, f"nothing speaks against {name} after {trial.days} days on trial ({shown}); it goes live"
     )
 
 

@@ -76,12 +76,13 @@ class Snapshot:
         """The version on trial; None as well when it could not be loaded again after a restart."""
         return self.versions.get(self.endpoint.candidate) if self.endpoint.candidate is not None else None
 
-    def version(self, number: int) -> Loaded:
-        """Return one version, or raise RequestError 404 naming those that have an address."""
+    def version(self, text: str) -> Loaded:
+        """Return the version that a path names, or raise RequestError 404 naming those that have an address."""
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
         if number not in self.versions:
             known = ", ".join(map(str, sorted(self.versions))) or "none"
             raise RequestError(
-                f"'{self.endpoint.name}' has no version {number} here.",
+                f"'{self.endpoint.name}' has no version '{text[:40]}' here.",
                 remedy=f"Known versions: {known}.",
                 status=404,
                 code="unknown_version",
@@ -104,6 +105,7 @@ class EndpointTable:
         self._load, self._file = load, file
         self._changing = threading.Lock()
         self._kept: dict[int, Loaded] = {}
+        self._seen = 0
         self.current = Snapshot(Endpoint(name, "", live=None))
 
     def open(self) -> Snapshot:
@@ -121,7 +123,19 @@ class EndpointTable:
             return self.current
 
     def follow(self) -> Snapshot:
-        """Take over a newer table that another replica has written; called every now and then."""
+        """Take over a newer table that another replica has written; called every now and then.
+
+        Raises:
+            MlrayError: the newer table is damaged or its live version cannot be loaded; the old one stays, and only a
+                file that has changed again is looked at.
+        """
+        try:
+            written = self._file.stat().st_mtime_ns
+        except FileNotFoundError:
+            return self.current
+        if written == self._seen:
+            return self.current
+        self._seen = written
         stored = self._stored()
         if stored is None or stored.generation <= self.current.endpoint.generation:
             return self.current

@@ -15,9 +15,6 @@ from mlray.serving.scoring import ModelFailureError
 __all__ = ["ClientGoneError", "Reply", "as_json", "fault", "read_body"]
 
 _LOG = logging.getLogger("mlray.serving")
-_DRAINED = 8
-"""A body that is too large is still read up to this many times the limit: a client that is cut off in the middle of
-sending sees a broken connection instead of the answer."""
 _JSON_TYPE = b"application/json"
 
 
@@ -78,6 +75,7 @@ async def read_body(
         raise RequestError(
             "The body is compressed.", remedy="Send it as it is.", status=415, code="wrong_content_encoding"
         )
+    _check_size(int(headers.get(b"content-length", b"0")), most)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
@@ -100,17 +98,12 @@ async def _rest(
     while True:
         if message["type"] != "http.request":
             raise ClientGoneError
-        part = message.get("body", b"")
-        size += len(part)
-        if size <= most:
-            parts.append(part)
-        elif size > _DRAINED * most:
-            break
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        _check_size(size, most)
         if not message.get("more_body"):
-            break
+            return b"".join(parts)
         message = await receive()
-    _check_size(size, most)
-    return b"".join(parts)
 
 
 def _check_size(size: int, most: int) -> None:
@@ -140,7 +133,7 @@ def fault(error: Exception, authorization: bytes | None, methods: Sequence[str])
         extra.append((b"www-authenticate", b"Bearer"))
     if status == 405:
         extra.append((b"allow", ", ".join(methods).encode()))
-    if status in (408, 413):
+    if status == 408:
         extra.append((b"connection", b"close"))
     row, column = (error.row, error.column) if isinstance(error, RequestError) else (-1, "")
     return Reply(status, fault_body(code, error.problem, error.remedy, row=row, column=column), headers=tuple(extra))
