@@ -6,7 +6,7 @@ from decimal import Decimal
 from mlray.clock import parse_duration
 from mlray.coordinator.policy import Facts, Weighed, weigh
 from mlray.coordinator.state import Rollout, State
-from mlray.costs import Outcome, admit
+from mlray.costs.admission import Outcome, admit
 from mlray.ids import Json
 from mlray.records import Act, Budget, Decision, Endpoint, GateResult, Interval, Price, Stage
 from mlray.serving.rollout import Evidence, step

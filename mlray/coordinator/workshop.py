@@ -6,8 +6,10 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from mlray.coordinator import flows
+from mlray.coordinator.flows import quiet
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import MlrayError, NotFoundError
+from mlray.ports import Progress
 
 __all__ = ["FLOWS", "Report", "Workshop"]
 
@@ -32,6 +34,23 @@ class Report:
     error: Exception | None = None
 
 
+def _silent() -> Progress:
+    return quiet
+
+
+class _Heard:
+    """Passes progress on to a piece of work. Tune saves whatever a sweep holds, so a copy elsewhere falls silent."""
+
+    def __init__(self, work: "Work") -> None:
+        self._work = work
+
+    def __call__(self, done: float, total: float, note: str = "") -> None:
+        self._work.progress(done, total, note)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_silent, ())
+
+
 class Work:
     """One piece of work in a thread of its own."""
 
@@ -46,7 +65,7 @@ class Work:
 
     def _run(self) -> None:
         try:
-            value = self._call(progress=self._progress) if self._takes_progress else self._call()
+            value = self._call(progress=_Heard(self)) if self._takes_progress else self._call()
             report = Report("done", 1, 1, "", value)
         except Exception as error:  # noqa: BLE001 (whatever went wrong belongs to whoever asked)
             report = Report("failed", error=_portable(error))
@@ -54,7 +73,8 @@ class Work:
             self._report = report
         self._ended.set()
 
-    def _progress(self, done: float, total: float, note: str = "") -> None:
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        """Note how far it is."""
         with self._lock:
             if self._report.state == "running":
                 self._report = Report("running", done, total, note)
