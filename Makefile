@@ -43,8 +43,7 @@ unit: $(READY)
 	$(RUN)/coverage report --include="$(CORE)" --skip-covered --show-missing --fail-under=100
 
 schema: $(READY)
-	$(RUN)/python -m mlray.spec.schema > mlray/spec/mlray.schema.json.new
-	mv mlray/spec/mlray.schema.json.new mlray/spec/mlray.schema.json
+	$(RUN)/python -m mlray.spec
 
 bench-%: $(READY)
 	$(RUN)/python -m benchmarks.$* --write $(ARGS)
