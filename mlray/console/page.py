@@ -137,9 +137,9 @@ def _data(story: Story) -> Safe:
 
 
 def _rounded(value: Json) -> Json:
-    """Return the value with floats to six digits, which is finer than any chart and a third of the bytes."""
+    """Return the value with floats to five digits, which is finer than any chart and a third of the bytes."""
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return float(f"{value:.5g}")
     if isinstance(value, Mapping):
         return {key: _rounded(one) for key, one in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

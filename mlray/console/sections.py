@@ -68,7 +68,7 @@ def _drift(story: Story) -> Iterable[Safe]:
     yield drift_matrix(story) if story.drift else _nothing("The first report follows the first full window of traffic.")
     for report in story.drift:
         if report.broken:
-            yield tag("p", f"Broken feed on {report.seen_at:%d %b %Y}: {report.broken}", class_="broken")
+            yield tag("p", f"Broken feed on {day(report.seen_at, year=True)}: {report.broken}", class_="broken")
     if story.performance:
         yield tag("h3", "Was the error known before the labels came?")
         yield performance_figure(story)

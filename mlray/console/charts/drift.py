@@ -88,7 +88,7 @@ def _cell(column: ColumnDrift | None, report: DriftReport, *, fresh: bool) -> Sa
     step = heat(column.psi, report.threshold)
     beside = f", {column.missing:.0%} missing" if column.missing >= 0.005 else ""
     beside += f", {column.unseen:.0%} unseen" if column.unseen >= 0.005 else ""
-    tip = f"{column.column}, {day(report.start)}–{day(report.end)}: PSI {column.psi:.2f}{beside}"
+    tip = f"{column.column}, week of {day(report.start)}: PSI {column.psi:.2f}{beside}"
     moved = " moved" if column.drifting else ""
     return tag("td", tag("span", f"{column.psi:.2f}"), class_=f"h{step}{moved}{edge}", title=tip)
 
