@@ -22,6 +22,7 @@ class ColumnSpec(Part):
     """One column of the contract: its type, unit and the values it may hold. Short: only the type, as a word."""
 
     type: ColumnType
+    """What every value is, after the source's text has been read."""
     unit: str | None = None
     """The unit that every row has after ingestion, such as `mile`; a mapping says where a source differs."""
     nullable: bool = False
@@ -29,7 +30,9 @@ class ColumnSpec(Part):
     allowed: Annotated[tuple[str | int, ...], Field(min_length=1)] | None = None
     """The only values that the column may hold."""
     min: float | None = None
+    """The least value that is possible; a row below it is set aside."""
     max: float | None = None
+    """The greatest value that is possible."""
     known: Literal["before", "later"] = "before"
     """`later`: not known when a prediction is asked for, so never part of a request."""
 

@@ -46,6 +46,8 @@ class Finding:
     kind: str
     part: str = ""
     """The class whose own check found it, where several values did not go together."""
+    about: str = ""
+    """The name that the finding is about, where what was seen is a name."""
     mend: Json = None
     """The closest right value or key, with which a second look finds what lies behind; None where nothing is close."""
 
@@ -98,7 +100,8 @@ def _finding(path: Path, said: Sequence[ErrorDetails], missing: set[Path], texts
     if kind == "literal_error":
         return _choice(path, error["input"], seen, [str(name) for e in said for name in _expected(e)])
     if kind == "sense":
-        return Finding(path, f"{seen}; {context['what']}", kind, str(context["part"]))
+        about = error["input"] if isinstance(error["input"], str) else ""
+        return Finding(path, f"{seen}; {context['what']}", kind, str(context["part"]), about)
     if kind in _LIMITS:
         return Finding(path, f"{seen}; {_LIMITS[kind].format(**context)}", kind)
     if kind == "string_pattern_mismatch":

@@ -43,20 +43,22 @@ def _sources(spec: ProjectSpec) -> Iterator[Finding]:
     sources: list[tuple[tuple[str, ...], str]] = [(("data", "source"), spec.data.source)]
     sources += [(("data", "lookups", name, "source"), lookup.source) for name, lookup in spec.data.lookups.items()]
     names: set[str] = set()
-    remote = False
+    complete = True
     for path, pattern in sources:
         if "://" in pattern:
-            remote = True
+            complete = False
             continue
         files = [file for file in _glob(spec.folder, pattern) if file.is_file()]
         names |= {file.name for file in files}
         if not files:
+            complete = False
             yield Finding(path, f"{'.'.join(path)}: no file matches '{pattern}'{_near(spec.folder / pattern)}", "file")
         odd = [file.name for file in files if not file.name.lower().endswith(_KNOWN)]
         if odd:
             yield Finding(path, f"{'.'.join(path)}: '{odd[0]}' is neither Parquet nor CSV", "file")
     for number, mapping in enumerate(spec.data.mappings):
-        if names and not remote and not any(fnmatch(name, mapping.files) for name in names):
+        # A name that is missing may be that of a source which was not found.
+        if complete and not any(fnmatch(name, mapping.files) for name in names):
             near = closest(mapping.files, names)
             hint = f"; the closest is '{near}'" if near else ""
             what = f"data.mappings[{number}].files: no source file is named '{mapping.files}'{hint}"

@@ -126,7 +126,9 @@ class Range(Part):
     """Numbers between two ends, evenly or on a logarithmic scale; whole numbers when both ends are."""
 
     low: float | int
+    """The lower end, itself possible."""
     high: float | int
+    """The upper end, itself possible."""
     scale: Scale = "linear"
     """`log` where a factor matters and not a difference, as for a learning rate."""
 
@@ -144,6 +146,7 @@ class Choice(Part):
     """One of several values."""
 
     choices: tuple[str | int | float | bool, ...] = Field(min_length=1)
+    """What may be chosen."""
 
 
 _RangeList = tuple[float, float] | tuple[float, float, Scale]

@@ -1,5 +1,6 @@
 """A fault put right in a copy, so that a second look finds what lies behind it. The file is never written."""
 
+from dataclasses import replace
 from typing import Any
 
 from mlray.spec._explain import Finding
@@ -7,6 +8,9 @@ from mlray.spec._schema import placeholder
 from mlray.spec._yaml import Source
 
 __all__ = ["mend"]
+
+_DOMAIN = 4
+"""Steps to a parameter's domain: model, trainers, a trainer, a parameter."""
 
 
 def mend(value: Any, found: Finding, source: Source) -> None:  # noqa: ANN401
@@ -17,6 +21,9 @@ def mend(value: Any, found: Finding, source: Source) -> None:  # noqa: ANN401
         path = path[: next((depth for depth, step in enumerate(path) if isinstance(step, int)), len(path))]
     if found.part or not path:
         return
+    if found.mend is None and path[:2] == ("model", "trainers") and len(path) > _DOMAIN:
+        # A range without its low end would be taken for another form; a constant is right everywhere.
+        path, found = path[:_DOMAIN], replace(found, kind="mended", mend=1)
     *above, last = path
     for step in above:
         value = value[step]

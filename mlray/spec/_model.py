@@ -229,6 +229,7 @@ class ProjectSpec(Part):
     costs: Costs = Costs()
     access: Access = Access()
     live: Live | None = None
+    """The part of the past that `mlray run` replays; without it all data is history."""
     workspace: Workspace = Workspace()
     folder: SkipJsonSchema[Path] = Field(default=Path(), exclude=True)
     """Where the file lies; set by the reader, not by the file."""

@@ -79,7 +79,9 @@ def _look(source: Source) -> tuple[ProjectSpec | None, list[Finding]]:
             return ProjectSpec.model_validate(_frozen(value), strict=True, context={"quiet": quiet}), findings
         except ValidationError as error:
             said = explain(error.errors(include_url=False), value, source.texts)
-        new = [found for found in said if found.path not in told]
+        # What is said about a column that is itself at fault would be about the copy, not about the file.
+        faulty = {column for path in told if (column := _column(path))}
+        new = [found for found in said if found.path not in told and found.about not in faulty]
         findings += new
         told |= {found.path for found in new}
         # Values that do not go together cannot be mended: they are let through when nothing else is new.
@@ -87,6 +89,12 @@ def _look(source: Source) -> tuple[ProjectSpec | None, list[Finding]]:
         for found in said:
             mend(value, found, source)
     return None, findings
+
+
+def _column(path: Path) -> str:
+    """Return the column whose very type the fault at `path` leaves open; nothing for other faults."""
+    at = path[1:] if path[:2] == ("data", "columns") else path[3:] if path[1:2] == ("lookups",) else ()
+    return str(at[1]) if at[:1] == ("columns",) and len(at) > 1 and at[2:] in ((), ("type",)) else ""
 
 
 def _frozen(value: Json) -> Any:  # noqa: ANN401 (a tree of plain values)
