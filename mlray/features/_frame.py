@@ -1,7 +1,7 @@
 """Rows as the user's function gets them: a pandas frame whose types follow from the contract, never from the rows."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -20,17 +20,14 @@ def frame_of(table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
     Raises:
         DataError: a column is missing.
     """
-    return pd.DataFrame({name: _series(table, name) for name in columns}, copy=False)
-
-
-def _series(table: pa.Table, name: str) -> "pd.Series[Any]":
-    if name not in table.column_names:
-        raise DataError(f"The rows have no column '{name}'.", remedy=f"They have {', '.join(table.column_names)}.")
-    column = table[name]
-    kind = column.type
-    if table.schema.field(name).nullable and (pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        column = column.cast(pa.uint8()).cast(pa.float64()) if pa.types.is_boolean(kind) else column.cast(pa.float64())
-    return column.to_pandas()  # type: ignore[no-any-return]
+    missing = next((name for name in columns if name not in table.column_names), None)
+    if missing is not None:
+        raise DataError(f"The rows have no column '{missing}'.", remedy=f"They have {', '.join(table.column_names)}.")
+    rows = table.select(columns)
+    for place, field in enumerate(rows.schema):
+        if field.nullable and (pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)):
+            rows = rows.set_column(place, field.name, rows.column(place).cast(pa.float64()))
+    return cast("pd.DataFrame", rows.to_pandas())
 
 
 def plain_features(rows: pd.DataFrame) -> pd.DataFrame:

@@ -26,6 +26,8 @@ KNOWN = 1_000
 
 # The widths tried in turn: a column that is mostly one value has no interquartile range.
 _WIDTHS = ((0.25, 0.75), (0.05, 0.95), (0.0, 1.0))
+# Beyond this, going from a value to its cell and back would overflow.
+_WIDEST = 1e150
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +167,20 @@ def _column_of(name: str, column: pa.ChunkedArray) -> NumberColumn | TextColumn:
     wanted = np.arange(1, BINS) * int(reached[-1])
     # Whole numbers are compared, so that no rounding moves an edge.
     places = np.searchsorted(reached * BINS, wanted)
-    edges = tuple(int(rank) for rank in np.unique(ranks[places]))
+    # A finite value so far out that its scaled form overflows lies beyond every border.
+    edges = tuple(int(rank) for rank in np.unique(np.clip(ranks[places], 0, _grid.FINITE - 1)))
     return NumberColumn(kind, centre, scale, edges, int(ranks[0]), int(ranks[-1]))
 
 
 def _scale(finite: npt.NDArray[np.float64], centre: float) -> float:
     if len(finite):
         for share in _WIDTHS:
-            low, high = np.quantile(finite, share)
-            width = float(high - low)
-            # A width so small or large that its inverse overflows would put every value into one cell.
-            if np.isfinite(width) and width > np.finfo(np.float64).tiny:
+            with np.errstate(over="ignore", invalid="ignore"):
+                low, high = np.quantile(finite, share)
+                width = float(high - low)
+            if 1.0 / _WIDEST < width < _WIDEST:
                 return 1.0 / width
-    return 1.0 / max(abs(centre), 1.0)
+    return 1.0 / min(max(abs(centre), 1.0), _WIDEST)
 
 
 def _text_column(column: pa.ChunkedArray) -> TextColumn:
