@@ -3,6 +3,7 @@
 from mlray.console.markup import Safe, join, tag
 from mlray.console.story import Decided, Story
 from mlray.console.tables import Cell, Column, table
+from mlray.console.totals import asked
 from mlray.console.words import money, span
 from mlray.ids import Json
 from mlray.records import Act
@@ -81,24 +82,22 @@ def _row(story: Story, told: Decided) -> list[str | Cell]:
 def _cost(told: Decided) -> Cell:
     """Return the price asked, and what was really paid where that is known; what was not spent stands in brackets."""
     decision = told.decision
+    price = asked(decision)
+    shown = money(price, decision.currency)
     if told.spent is not None:
-        asked = (
-            tag("small", f"priced {money(decision.cost, decision.currency)}", class_="below")
-            if decision.cost and told.spent != decision.cost
-            else None
-        )
-        return Cell(join(money(told.spent, decision.currency), asked), float(told.spent))
-    if not decision.cost:
+        beside = tag("small", f"priced {shown}", class_="below") if price and told.spent != price else None
+        return Cell(join(money(told.spent, decision.currency), beside), float(told.spent))
+    if not price:
         return Cell("–", 0.0)
-    shown = money(decision.cost, decision.currency)
-    return Cell(f"({shown})" if decision.act in (Act.DEFER, Act.REFUSE) else shown, float(decision.cost))
+    return Cell(f"({shown})" if decision.act in (Act.DEFER, Act.REFUSE) else shown, float(price))
 
 
 def _linked(row: list[str | Cell], told: Decided, ids: dict[str, str]) -> list[str | Cell]:
     """Add to the reason what stands behind it: the figures it was taken on and the decision that led to it."""
     decision = told.decision
     cause = ids.get(decision.caused_by)
-    parts = [tag("div", f"{name.replace('_', ' ')}: {_value(value)}") for name, value in decision.evidence.items()]
+    known = [(name, value) for name, value in decision.evidence.items() if value not in (None, "", [], ())]
+    parts = [tag("div", f"{name.replace('_', ' ')}: {_value(value)}") for name, value in known]
     if decision.gain is not None:
         parts.append(
             tag(

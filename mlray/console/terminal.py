@@ -8,6 +8,7 @@ from rich.text import Text
 
 from mlray.console.decisions import names
 from mlray.console.markup import plain
+from mlray.console.totals import asked
 from mlray.console.words import day, money
 from mlray.records import Act, Decision
 
@@ -84,7 +85,8 @@ def _cells(run: Sequence[Decision], outcomes: Mapping[str, str], injected: froze
 
 def _cost(decision: Decision) -> str:
     """Return the price; what was not spent stands in brackets."""
-    if not decision.cost:
+    price = asked(decision)
+    if not price:
         return "–"
-    shown = money(decision.cost, decision.currency)
+    shown = money(price, decision.currency)
     return f"({shown})" if decision.act in (Act.DEFER, Act.REFUSE) else shown

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from math import sqrt
 
 from mlray.console.story import Phase, Story
-from mlray.records import Act, Budget, Interval
+from mlray.records import Act, Budget, Decision, Interval
 
-__all__ = ["Totals", "pooled", "spent_by", "totals", "window_spent"]
+__all__ = ["Totals", "asked", "pooled", "spent_by", "totals", "window_spent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Totals:
     """What happened, counted."""
 
     acts: Counter[Act]
+    retrainings: int
+    """Retrainings that were started; the first training is none."""
     rows: int
     served: Interval | None
     """Error of what was served over all months, weighted by rows."""
@@ -37,11 +39,6 @@ class Totals:
         return self.acts.total()
 
     @property
-    def retrainings(self) -> int:
-        """How many retrainings were started."""
-        return self.acts[Act.RETRAIN]
-
-    @property
     def replacements(self) -> tuple[str, ...]:
         """Versions that took over from an earlier one."""
         return self.went_live[1:]
@@ -58,6 +55,7 @@ def totals(story: Story) -> Totals:
     paired = [(month.rows, month.saved) for month in measured if month.saved is not None]
     return Totals(
         acts=Counter(told.decision.act for told in story.decisions),
+        retrainings=_retrainings(story),
         rows=sum(month.rows for month in measured),
         served=pooled([(month.rows, month.served["error"]) for month in measured]),
         kept=pooled([(month.rows, month.kept["error"]) for month in measured]),
@@ -73,9 +71,32 @@ def totals(story: Story) -> Totals:
     )
 
 
+def _retrainings(story: Story) -> int:
+    """Count what was trained after something had gone live; without a timeline, everything that was trained."""
+    trained = [told.decision.at for told in story.decisions if told.decision.act is Act.RETRAIN]
+    if not story.versions:
+        return len(trained)
+    live = [episode.start for episode in story.versions if episode.phase is Phase.LIVE]
+    return sum(at > min(live) for at in trained) if live else 0
+
+
 def _versions(story: Story, phase: Phase) -> tuple[str, ...]:
     began = sorted((episode.start, episode.version) for episode in story.versions if episode.phase is phase)
     return tuple(dict.fromkeys(version for _, version in began))
+
+
+def asked(decision: Decision) -> Decimal:
+    """Return the price that was asked: a refusal or deferral costs nothing, and keeps the price in its evidence.
+
+    Anything there that is no amount counts as no price.
+    """
+    if decision.cost or decision.act not in (Act.DEFER, Act.REFUSE):
+        return decision.cost
+    try:
+        price = Decimal(str(decision.evidence.get("price", 0)))
+    except InvalidOperation:
+        return Decimal(0)
+    return price if price.is_finite() else Decimal(0)
 
 
 def pooled(parts: Sequence[tuple[int, Interval]]) -> Interval | None:

@@ -91,7 +91,7 @@ def test_decisions_sort_by_cost_in_both_directions(look):
 def test_decisions_filter_by_act(look):
     page = look("#act=defer&sort=date")
     assert {act for act, _, shown in rows(page) if shown} == {"defer"}
-    assert "3 of 54 shown" in page
+    assert "3 of 56 shown" in page
     assert re.search(r'data-act="defer" aria-pressed="true"', page)
     assert 'aria-sort="ascending"' in page
 

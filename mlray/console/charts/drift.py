@@ -102,7 +102,8 @@ def _decided(story: Story, report: DriftReport) -> Safe:
     ]
     if not same:
         return tag("td")
-    told: Decided = min(same, key=lambda t: list(_SIGNS).index(t.decision.act))
+    # A candidate's rollout may be judged on the same day: what the report itself led to comes first.
+    told: Decided = min(same, key=lambda t: (t.decision.subject != report.endpoint, list(_SIGNS).index(t.decision.act)))
     sign, kind = _SIGNS[told.decision.act]
     unseen = tag("span", kind, class_="unseen")
     return tag(

@@ -8,7 +8,7 @@ from mlray.console.markup import Safe, join, tag
 from mlray.console.scales import Scale
 from mlray.console.story import Decided, Story
 from mlray.console.tables import Column, table
-from mlray.console.totals import spent_by, window_spent
+from mlray.console.totals import asked, spent_by, window_spent
 from mlray.console.words import day, money
 from mlray.records import Act, Budget
 
@@ -57,7 +57,9 @@ def _windows(story: Story) -> list[tuple[datetime, datetime, Budget | None]]:
 
 
 def _waited(story: Story) -> list[Decided]:
-    return [told for told in story.decisions if told.decision.act in (Act.DEFER, Act.REFUSE) and told.decision.cost > 0]
+    return [
+        told for told in story.decisions if told.decision.act in (Act.DEFER, Act.REFUSE) and asked(told.decision) > 0
+    ]
 
 
 def _level(story: Story, at: datetime) -> Decimal:
@@ -70,7 +72,7 @@ def _draw(story: Story, width: int) -> Picture:
     left, right = (58, width - 12) if width == WIDE else (48, width - 6)
     windows = _windows(story)
     start, end = min(story.start, windows[0][0]), story.end
-    heights = [_level(story, told.decision.at) + told.decision.cost for told in _waited(story)]
+    heights = [_level(story, told.decision.at) + asked(told.decision) for told in _waited(story)]
     heights += [budget.limit for budget in story.budgets] + [_level(story, event.at) for event in story.money]
     top, bottom = 26.0, 26.0 + (230 if width == WIDE else 200)
     panel = Panel(
@@ -137,16 +139,16 @@ def _beyond(story: Story, panel: Panel, told: Decided) -> Safe:
     """Draw how far a deferred retraining would have gone: from where the money stood to where it would stand."""
     decision = told.decision
     before = _level(story, decision.at)
-    x, low, high = panel.x.at(decision.at), panel.y(float(before)), panel.y(float(before + decision.cost))
-    asked, stood = money(decision.cost, decision.currency), money(before, decision.currency)
-    tip = f"{day(decision.at)}, {decision.act}: {asked} on top of {stood}"
+    x, low, high = panel.x.at(decision.at), panel.y(float(before)), panel.y(float(before + asked(decision)))
+    price, stood = money(asked(decision), decision.currency), money(before, decision.currency)
+    tip = f"{day(decision.at)}, {decision.act}: {price} on top of {stood}"
     return join(tag("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}", class_="beyond"), marker("cross", x, high, "bad", tip))
 
 
 def _data(story: Story) -> Safe:
     columns = [Column("Date"), Column("What"), Column("Amount", numeric=True), Column("For")]
     rows: list[tuple[datetime, str, Decimal, str]] = [(e.at, e.kind, e.amount, e.purpose) for e in story.money]
-    rows += [(t.decision.at, f"{t.decision.act}, not spent", t.decision.cost, "") for t in _waited(story)]
+    rows += [(t.decision.at, f"{t.decision.act}, not spent", asked(t.decision), "") for t in _waited(story)]
     shown = [
         [f"{at:%Y-%m-%d}", what, money(amount, story.currency), purpose]
         for at, what, amount, purpose in sorted(rows, key=lambda r: r[0])

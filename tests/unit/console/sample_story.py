@@ -125,7 +125,7 @@ def months() -> tuple[Month, ...]:
 
 
 def budgets() -> tuple[Budget, ...]:
-    spent = {5: "40.01", 8: "40.02", 10: "40.02", 11: "40.01"}
+    spent = {4: "40.03", 5: "40.01", 8: "40.02", 10: "40.02", 11: "40.01"}
     ends = [at(month + 1, 1) if month < 12 else datetime(2014, 1, 1, tzinfo=UTC) for month in range(4, 13)]
     return tuple(
         Budget("flights", Decimal(60), "USD", at(month, 1), end, Decimal(spent.get(month, "0")))
@@ -136,6 +136,7 @@ def budgets() -> tuple[Budget, ...]:
 def money() -> tuple[MoneyEvent, ...]:
     made = []
     for when, key, amount in (
+        (at(4, 1), "first", "40.03"),
         (at(5, 20), "retrain-5", "40.01"),
         (at(8, 26), "retrain-8", "40.02"),
         (at(10, 14), "retrain-10", "40.02"),
@@ -278,8 +279,7 @@ def decisions() -> tuple[Decided, ...]:
                         Act.DEFER,
                         "flights",
                         "A retraining would pay, but it costs 40.20 USD and 19.98 USD of the month's 60.00 USD is left; asked again in the next window.",
-                        evidence,
-                        Decimal("40.20"),
+                        {**evidence, "price": "40.20"},
                     ),
                     "waits for the first of the month",
                 )
@@ -291,6 +291,19 @@ def decisions() -> tuple[Decided, ...]:
                 else "Nothing drifted, and the live model is as good as a fresh one."
             )
             made.append(Decided(Decision(f"hold-{when:%m%d}", when, Act.HOLD, "flights", why, evidence)))
+    for act, why, cost, result in (
+        (
+            Act.RETRAIN,
+            "Nothing is live yet: a first model is trained for about 40.20 USD.",
+            "40.20",
+            "v1 trained in 38 s",
+        ),
+        (Act.PROMOTE, "v1 passed 2 gates and nothing is live yet.", "0", "live"),
+    ):
+        first = Decision(
+            f"first-{act}" if act is Act.PROMOTE else "first", FIRST, act, "flights", why, cost=Decimal(cost)
+        )
+        made.append(Decided(first, result, Decimal("40.03") if act is Act.RETRAIN else None))
     for name, start, cause in (
         ("v2", at(5, 27), "retrain-5"),
         ("v3", at(9, 1), "retrain-8"),

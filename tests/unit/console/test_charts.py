@@ -200,7 +200,11 @@ def test_a_retraining_outweighs_what_else_was_decided_that_day(sample_story):
     story = sample_story()
     day = story.drift[6].seen_at
     alarm = replace(story.decisions[0], decision=replace(story.decisions[0].decision, id="x", at=day, act=Act.ALARM))
-    matrix = drift_matrix(replace(story, decisions=(alarm, *story.decisions)))
+    other = replace(
+        alarm,
+        decision=replace(alarm.decision, id="y", subject="flights/v2", act=Act.RETRAIN, at=story.drift[0].seen_at),
+    )
+    matrix = drift_matrix(replace(story, decisions=(alarm, other, *story.decisions)))
     assert matrix.count('class="retrain"') == 4 + 1
     assert matrix.count('class="alarm"') == 1
 

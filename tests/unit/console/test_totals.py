@@ -6,9 +6,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from mlray.console import MoneyEvent
-from mlray.console.totals import pooled, spent_by, totals, window_spent
-from mlray.records import Act, Interval
+from mlray.console import MoneyEvent, Phase
+from mlray.console.totals import asked, pooled, spent_by, totals, window_spent
+from mlray.records import Act, Decision, Interval
 
 Z = NormalDist().inv_cdf(0.975)
 
@@ -39,9 +39,9 @@ def test_pooling_nothing_gives_nothing():
 
 def test_a_story_adds_up(sample_story):
     total = totals(sample_story())
-    assert total.decisions == 54
-    assert (total.retrainings, total.acts[Act.DEFER]) == (4, 3)
-    assert (total.spent, total.limit) == (Decimal("160.06"), Decimal(540))
+    assert total.decisions == 56
+    assert (total.acts[Act.RETRAIN], total.acts[Act.DEFER]) == (5, 3)
+    assert (total.spent, total.limit) == (Decimal("200.09"), Decimal(540))
     assert total.went_live == ("v1", "v2", "v3", "v5")
     assert total.replacements == ("v2", "v3", "v5")
     assert (total.rolled_back, total.rejected) == (("v4",), ())
@@ -51,7 +51,7 @@ def test_a_story_adds_up(sample_story):
 
 def test_without_money_events_the_budgets_say_what_was_spent(sample_story):
     story = sample_story(money=())
-    assert totals(story).spent == Decimal("160.06")
+    assert totals(story).spent == Decimal("200.09")
     assert window_spent(story, story.budgets[1]) == Decimal("40.01")
 
 
@@ -67,6 +67,31 @@ def test_the_end_of_a_window_belongs_to_the_next(sample_story):
     story = sample_story(money=(MoneyEvent(april.end, "spend", Decimal(7)),))
     assert (window_spent(story, april), window_spent(story, may)) == (0, 7)
     assert spent_by(story, april.start, april.end - timedelta(seconds=1)) == 0
+
+
+def test_the_first_training_is_no_retraining(sample_story):
+    story = sample_story()
+    assert totals(story).retrainings == 4
+    assert totals(replace(story, versions=())).retrainings == 5
+    trained = tuple(e for e in story.versions if e.phase is Phase.TRAINED)
+    assert totals(replace(story, versions=trained)).retrainings == 0
+
+
+@pytest.mark.parametrize(
+    ("act", "cost", "evidence", "price"),
+    [
+        (Act.DEFER, "0", {"price": "40.20"}, "40.20"),
+        (Act.REFUSE, "0", {"price": 7}, "7"),
+        (Act.DEFER, "5", {"price": "40.20"}, "5"),
+        (Act.DEFER, "0", {}, "0"),
+        (Act.DEFER, "0", {"price": "much"}, "0"),
+        (Act.DEFER, "0", {"price": "nan"}, "0"),
+        (Act.HOLD, "0", {"price": "40.20"}, "0"),
+    ],
+)
+def test_what_was_deferred_tells_its_price_though_it_cost_nothing(act, cost, evidence, price):
+    decision = Decision("d", datetime(2013, 4, 1, tzinfo=UTC), act, "flights", "", evidence, Decimal(cost))
+    assert asked(decision) == Decimal(price)
 
 
 def test_nothing_adds_up_to_nothing(empty_story):
