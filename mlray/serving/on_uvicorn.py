@@ -1,15 +1,32 @@
 """An ASGI application on a port, in a thread of this process: for tests, local use and Ray Serve replicas."""
 
 import asyncio
+import re
 import socket
 import threading
 from typing import Any, Self
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mlray.errors import UnavailableError
 
 __all__ = ["Running", "free_port", "run"]
+
+_UPGRADE = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
+
+
+class _Http(HttpToolsProtocol):
+    """HTTP/1.1 that overhears the wish for HTTP/2.
+
+    Java's own client utters it with every request (`Upgrade: h2c`). A server may ignore that, but the parser underneath
+    stops at the header and takes the body that follows for a broken request. JSON cannot hold these bytes, so bodies
+    are safe.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come, without the header."""
+        super().data_received(_UPGRADE.sub(b"", data) if b"h2c" in data else data)
 
 
 class Running:
@@ -83,6 +100,7 @@ def run(app: Any, *, host: str = "127.0.0.1", port: int = 0, shared: bool = Fals
     # The accept queue exists from here on: a client that connects before the loop runs waits and is answered.
     config = uvicorn.Config(
         app,
+        http=_Http,
         access_log=False,
         log_config=None,
         log_level="warning",

@@ -136,7 +136,7 @@ def _against(endpoint: Endpoint, evidence: Evidence, error_rate: float) -> str:
     if strength >= needed:
         return (
             f"v{endpoint.candidate} failed on {evidence.candidate_failures:,} requests that v{endpoint.live} "
-            f"could answer, and v{endpoint.live} on {evidence.live_failures:,} the other way round ({_strength(strength, needed)})"
+            f"could answer, and the other way round it was {evidence.live_failures:,} ({_strength(strength, needed)})"
         )
     days = evidence.batches
     strength = worse_e([day.candidate_loss - day.live_loss for day in days], [day.rows for day in days])

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,7 +128,7 @@ def fault(error: Exception, authorization: bytes | None, methods: Sequence[str])
     status, code = _status(error, authorization)
     extra: list[tuple[bytes, bytes]] = []
     if status in (429, 503):
-        wait = max(1, -int(-float(getattr(error, "retry_after", 1))))
+        wait = max(1, math.ceil(getattr(error, "retry_after", 1)))
         extra.append((b"retry-after", str(wait).encode()))
     if status == 401:
         extra.append((b"www-authenticate", b"Bearer"))
@@ -146,8 +147,7 @@ def _status(error: MlrayError, authorization: bytes | None) -> tuple[int, str]:
             return error.status, error.code
         case AccessDenied():
             status = told if isinstance(told, int) else 403 if authorization else 401
-            named = {401: "no_key", 403: "not_allowed", 429: "too_many_requests"}
-            return status, named.get(status, "not_allowed")
+            return status, str(getattr(error, "code", "missing_key" if status == 401 else "scope_not_allowed"))
         case Refusal():
             return (told if isinstance(told, int) else 403), "refused"
         case NotFoundError():
