@@ -195,6 +195,9 @@ class _Ingestion:
 
 def _unknown(aside: pa.Table, known: pa.Table) -> pa.Table:
     """Return the rows of `aside` that an earlier version has not reported: one without a time is in every window."""
-    places = set(zip(known["source"].to_pylist(), known["position"].to_pylist(), strict=True))
-    seen = zip(aside["source"].to_pylist(), aside["position"].to_pylist(), strict=True)
-    return aside.filter(pa.array([place not in places for place in seen], pa.bool_()))
+    seen = set(zip(known["source"].to_pylist(), known["position"].to_pylist(), strict=True))
+    fresh = []
+    for place in zip(aside["source"].to_pylist(), aside["position"].to_pylist(), strict=True):
+        fresh.append(place not in seen)
+        seen.add(place)
+    return aside.filter(pa.array(fresh, pa.bool_()))

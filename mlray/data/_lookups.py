@@ -7,10 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mlray.data import sources
-from mlray.data._convert import ARROW
 from mlray.data._quarantine import quarantine
 from mlray.data.contract import Before, Contract
 from mlray.data.scan import Window, read_window
@@ -38,25 +36,30 @@ def read_lookup(contract: Contract, folder: Path, name: str, window: Window, cou
         DataError: a file is missing or unreadable, or lacks a column.
     """
     spec = contract.data.lookups[name]
-    timed = contract.data.time in spec.on
+    passes = _passes(window if contract.data.time in spec.on else None, counted)
     kept: list[pa.Table] = []
     aside = [quarantine()]
     mapped: Counter[str] = Counter()
+    fresh = 0
     for path in sources.files(folder, spec.source):
         source = sources.name_of(path, folder)
-        table, positions = read_window(contract, path, source, window if timed else None, lookup=name)
-        before = Before(pa.concat_tables(kept).select(spec.on)) if kept else None
-        checked = contract.apply(table, source, lookup=name, positions=positions, before=before)
-        kept.append(checked.table)
-        aside.append(checked.set_aside)
-        mapped.update(checked.mapped)
-    rows = pa.concat_tables(kept)
-    return LookupRows(rows, _fresh(rows, contract.data.time if timed else "", counted), pa.concat_tables(aside), mapped)
+        for cut, counts in passes:
+            table, positions = read_window(contract, path, source, cut, lookup=name)
+            before = Before(pa.concat_tables(kept).select(spec.on)) if kept else None
+            checked = contract.apply(table, source, lookup=name, positions=positions, before=before)
+            kept.append(checked.table)
+            aside.append(checked.set_aside)
+            if counts:
+                mapped.update(checked.mapped)
+                fresh += checked.table.num_rows
+    return LookupRows(pa.concat_tables(kept), fresh, pa.concat_tables(aside), mapped)
 
 
-def _fresh(rows: pa.Table, time: str, counted: datetime | None) -> int:
-    if counted is not None and time:
-        rows = rows.filter(pc.greater_equal(rows[time], pa.scalar(counted, ARROW["timestamp"])))
-    # Without an event time there is no telling which rows are new: they were counted when first read.
-    number: int = 0 if counted is not None and not time else rows.num_rows
-    return number
+def _passes(window: Window | None, counted: datetime | None) -> list[tuple[Window | None, bool]]:
+    """Return what to read, and whether its rows are to be counted or were by an earlier ingestion."""
+    if counted is None:
+        return [(window, True)]
+    if window is None:
+        # Without an event time there is no telling which rows are new.
+        return [(None, False)]
+    return [(Window(window.start, min(counted, window.until)), False), (Window(counted, window.until), True)]

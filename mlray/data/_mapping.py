@@ -1,9 +1,9 @@
 """What a source says in its own words, brought into the contract's, and counted."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,38 +13,39 @@ from mlray.spec import MappingSpec
 
 __all__ = ["Mapped", "map_values"]
 
+Mask = npt.NDArray[np.bool_]
+
 
 class Mapped:
-    """One file's mapping at work, with a count of the rows that each part of it changed."""
+    """One file's mapping at work, with a note of the rows that each part of it changed."""
 
-    def __init__(self, mapping: MappingSpec) -> None:
-        """Start counting at nothing."""
+    def __init__(self, mapping: MappingSpec, rows: int) -> None:
+        """Start with nothing changed in [`rows`] rows."""
         self.mapping = mapping
-        self.counts: Counter[str] = Counter()
+        self._rows = rows
+        self._changed: dict[str, Mask] = {}
 
-    def count_rename(self, name: str, table: pa.Table) -> None:
-        """Count every row under a renamed column."""
-        for theirs, ours in self.mapping.rename.items():
-            if ours == name and theirs in table.column_names and table.num_rows:
-                self.counts[f"{theirs} → {ours}"] += table.num_rows
+    def counts(self, kept: Mask) -> dict[str, int]:
+        """Return how many of the rows `kept` (a mask, shape [n]) were changed, by what was done."""
+        counted = {what: int(np.count_nonzero(changed & kept)) for what, changed in self._changed.items()}
+        return {what: rows for what, rows in counted.items() if rows}
+
+    def renamed(self, name: str, theirs: str) -> None:
+        """Note that every row has column `name` under the name `theirs`."""
+        if theirs != name:
+            self._changed[f"{theirs} → {name}"] = np.ones(self._rows, dtype=np.bool_)
 
     def values(self, rule: Rule, column: pa.Array) -> pa.Array:
         """Return `column` with the source's words replaced by the contract's."""
-        words = self.mapping.values.get(rule.name)
-        if not words:
-            return column
+        words = self.mapping.values.get(rule.name, {})
         for theirs, ours in words.items():
-            changed = pc.equal(_text(column), theirs).true_count
-            if changed:
-                self.counts[f"{rule.name}: '{theirs}' → '{ours}'"] += changed
+            self._changed[f"{rule.name}: '{theirs}' → '{ours}'"] = _mask(pc.equal(_text(column), theirs))
         return map_values(column, words, rule.kind)
 
     def unit(self, name: str, values: pa.Array, change: Conversion) -> pa.Array:
         """Return numbers in the contract's unit; missing ones stay missing."""
-        converted = pa.array(change.apply(np.asarray(values.to_numpy(zero_copy_only=False))), from_pandas=True)
-        if len(values) > values.null_count:
-            self.counts[f"{name}: {change.source} → {change.target}"] += len(values) - values.null_count
-        return converted
+        self._changed[f"{name}: {change.source} → {change.target}"] = _mask(pc.is_valid(values))
+        return pa.array(change.apply(np.asarray(values.to_numpy(zero_copy_only=False))), from_pandas=True)
 
 
 def map_values(column: pa.Array, words: Mapping[str, str], kind: str) -> pa.Array:
@@ -63,3 +64,7 @@ def map_values(column: pa.Array, words: Mapping[str, str], kind: str) -> pa.Arra
 def _text(column: pa.Array) -> pa.Array:
     plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
     return plain.cast(pa.string())
+
+
+def _mask(marks: pa.Array) -> Mask:
+    return np.asarray(pc.fill_null(marks, False))

@@ -52,12 +52,15 @@ class Faults:
 
     def add_repeated(self, table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) -> None:
         """Note the rows whose `key` a good row above them has, or one of the rows `taken` before."""
-        self._note(f"{', '.join(key)} repeated", self._repeated(table, key, taken))
+        good = np.flatnonzero(self.good)
+        self._note(f"{', '.join(key)} repeated", self._among(good, repeats(table.take(good), key, taken)))
 
     def drop_known(self, table: pa.Table, key: Sequence[str], known: pa.Table, rows: pa.Array) -> None:
         """Drop those of `rows` (a mask, shape [n]) whose `key` is `known`: read before, and no fault."""
-        within = np.asarray(pc.fill_null(rows, False)) & self.good
-        self._note(DROPPED, within & self._repeated(table, key, known, within=within))
+        looked = np.flatnonzero(np.asarray(pc.fill_null(rows, False)) & self.good)
+        there = table.take(looked)
+        # The second row of a key in one file was a fault when it was first read, and is one again.
+        self._note(DROPPED, self._among(looked, repeats(there, key, known) & ~repeats(there, key)))
 
     def quarantine(
         self, table: pa.Table, source: str, positions: npt.NDArray[np.int64] | None
@@ -72,13 +75,10 @@ class Faults:
         places = bad if positions is None else positions[bad]
         return _set_aside(source, places, reasons, table.take(bad)), dict(Counter(reasons))
 
-    def _repeated(
-        self, table: pa.Table, key: Sequence[str], taken: pa.Table | None, within: npt.NDArray[np.bool_] | None = None
-    ) -> npt.NDArray[np.bool_]:
-        looked = np.flatnonzero(self.good if within is None else within)
-        repeated = np.zeros(len(self._why), dtype=np.bool_)
-        repeated[looked[repeats(table.take(looked), key, taken)]] = True
-        return repeated
+    def _among(self, places: npt.NDArray[np.int64], marks: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        rows = np.zeros(len(self._why), dtype=np.bool_)
+        rows[places[marks]] = True
+        return rows
 
     def _note(self, reason: str, rows: npt.NDArray[np.bool_]) -> None:
         fresh = rows & (self._why == _GOOD)

@@ -120,15 +120,8 @@ def conversion(source: str, target: str, *, where: str) -> Conversion:
     factor, offset = _KINDS[kind][source]
     onto, base = _KINDS[kind][target]
     ratio = factor / onto
-    numerator, denominator = _decimal(ratio)
-    return Conversion(source, target, numerator, denominator, float((offset - base) / onto))
-
-
-def _decimal(ratio: Fraction) -> tuple[float, float]:
-    """Split into two floats, the smaller terms first where both are exact."""
-    if ratio.denominator < 2**53 and ratio.numerator < 2**53:
-        return float(ratio.numerator), float(ratio.denominator)
-    return float(ratio), 1.0
+    # Both terms of every ratio of the table are exact as floats, which one of a division's results would not be.
+    return Conversion(source, target, float(ratio.numerator), float(ratio.denominator), float((offset - base) / onto))
 
 
 def _kind(unit: str, where: str) -> str:

@@ -39,7 +39,7 @@ class Checked:
     reasons: Mapping[str, int]
     """Rows set aside, by reason; a row counts once, for the first rule that it breaks."""
     mapped: Mapping[str, int]
-    """Rows that a mapping changed, by what it did."""
+    """Kept rows that a mapping changed, by what it did."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +118,7 @@ class Contract:
             DataError: a column is missing or of a type that can never fit.
         """
         rules = self._rules(lookup)
-        mapped = Mapped(self._mapping(source))
+        mapped = Mapped(self._mapping(source), table.num_rows)
         faults = Faults(table.num_rows, f"{lookup}: " if lookup else "")
         columns = [self._column(table, source, rule, mapped, faults) for rule in rules.values()]
         made = pa.Table.from_arrays(columns, schema=pa.schema([rule.field for rule in rules.values()]))
@@ -126,7 +126,8 @@ class Contract:
         if key:
             self._repetition(made, key, before, faults)
         set_aside, reasons = faults.quarantine(table, source, positions)
-        return Checked(made.filter(faults.good) if faults.any else made, set_aside, reasons, mapped.counts)
+        good = faults.good
+        return Checked(made.filter(good) if faults.any else made, set_aside, reasons, mapped.counts(good))
 
     def their_name(self, source: str, name: str, columns: Sequence[str]) -> str:
         """Return what column `name` is called among the `columns` of the file `source`; empty if it is not there."""
@@ -242,7 +243,7 @@ class Contract:
     def _column(self, table: pa.Table, source: str, rule: Rule, mapped: Mapped, faults: Faults) -> pa.Array:
         column = self._find(table, source, rule.name)
         where = f"{source}: column '{rule.name}'"
-        mapped.count_rename(rule.name, table)
+        mapped.renamed(rule.name, self.their_name(source, rule.name, table.column_names))
         column = mapped.values(rule, column)
         unit = mapped.mapping.units.get(rule.name)
         change = self._conversion(rule.name, unit) if unit else None

@@ -1,5 +1,7 @@
 """Files as they come: found by pattern, read by column and time, and refused by name when they cannot be."""
 
+import errno
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -173,7 +175,8 @@ def _read_csv(path: Path) -> pa.Table:
 
 def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError | PermissionError):
-        return DataError(f"{path} cannot be opened: {error.strerror}.", remedy="Check the path and its permissions.")
+        why = os.strerror(error.errno or errno.ENOENT)
+        return DataError(f"{path} cannot be opened: {why}.", remedy="Check the path and its permissions.")
     first = str(error).splitlines()[0]
     return DataError(
         f"{path} is not whole, or not {kind}: {first}",

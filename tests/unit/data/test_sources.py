@@ -1,0 +1,162 @@
+"""Files: found, read, and refused by name."""
+
+import gzip
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from mlray.data import sources
+from mlray.errors import DataError
+from tests.unit.data.samples import NOON, orders, write
+
+HOUR = timedelta(hours=1)
+
+
+def hourly(count=6):
+    times = [NOON + hour * HOUR for hour in range(count)]
+    return pa.table({"at": pa.array(times, pa.timestamp("us", "UTC")), "x": range(count), "extra": ["e"] * count})
+
+
+def test_files_come_in_order_of_name(tmp_path):
+    for name in ("b-2.parquet", "b-1.parquet", "c.parquet"):
+        write(tmp_path, f"data/{name}", orders({}))
+    found = sources.files(tmp_path, "data/b-*.parquet")
+    assert [path.name for path in found] == ["b-1.parquet", "b-2.parquet"]
+    assert sources.files(tmp_path, str(tmp_path / "data" / "c.*")) == [tmp_path / "data" / "c.parquet"]
+
+
+def test_no_file_is_answered_with_what_is_there(tmp_path):
+    write(tmp_path, "data/a.parquet", orders({}))
+    with pytest.raises(DataError, match=r"No file matches 'data/b\*'.*data has a\.parquet"):
+        sources.files(tmp_path, "data/b*")
+    with pytest.raises(DataError, match="nowhere is empty or missing"):
+        sources.files(tmp_path, "nowhere/b*")
+
+
+def test_a_files_name_is_its_path_from_the_project_on(tmp_path):
+    assert sources.name_of(tmp_path / "data" / "a.csv", tmp_path) == "data/a.csv"
+    assert sources.name_of(tmp_path / "a.csv", tmp_path / "project") == (tmp_path / "a.csv").as_posix()
+
+
+def test_only_the_columns_asked_for_are_read(tmp_path):
+    raw = sources.read(write(tmp_path, "a.parquet", hourly()), {"x", "at", "absent"})
+    assert raw.table.column_names == ["at", "x"]
+    assert raw.positions.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_row_groups_outside_the_window_are_skipped_and_places_kept(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(hourly(), path, row_group_size=2)
+    raw = sources.read(path, {"x"}, "at", NOON + 2 * HOUR, NOON + 4 * HOUR)
+    assert raw.table["x"].to_pylist() == [2, 3]
+    assert raw.positions.tolist() == [2, 3]
+    nothing = sources.read(path, {"x"}, "at", NOON + 20 * HOUR, NOON + 40 * HOUR)
+    assert (nothing.table.num_rows, len(nothing.positions)) == (0, 0)
+
+
+def test_row_groups_with_missing_times_are_never_skipped(tmp_path):
+    table = pa.table({"at": pa.array([NOON, None], pa.timestamp("us", "UTC")), "x": [1, 2]})
+    path = write(tmp_path, "a.parquet", table)
+    assert sources.read(path, {"x"}, "at", NOON + 2 * HOUR, NOON + 4 * HOUR).table.num_rows == 2
+    assert sources.span(path, "at") is None
+
+
+def test_the_span_comes_from_the_footer(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(hourly(), path, row_group_size=2)
+    assert sources.span(path, "at") == (NOON, NOON + 5 * HOUR)
+    assert sources.span(path, "x") is None
+    assert sources.span(path, "absent") is None
+
+
+def test_a_naive_span_is_utc(tmp_path):
+    times = pa.array([datetime(2024, 1, 1, 12)], pa.timestamp("ms"))  # noqa: DTZ001
+    path = write(tmp_path, "a.parquet", pa.table({"n": [{"at": 1}], "at": times}))
+    assert sources.span(path, "at") == (NOON, NOON)
+
+
+@pytest.mark.parametrize("empty", [True, False], ids=["no rows", "no statistics"])
+def test_a_footer_that_does_not_tell_gives_no_span(tmp_path, empty):
+    path = tmp_path / "a.parquet"
+    pq.write_table(hourly(0 if empty else 2), path, write_statistics=empty)
+    assert sources.span(path, "at") is None
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.CSV", "a.csv.gz"])
+def test_csv_values_are_text_and_empty_ones_missing(tmp_path, name):
+    text = 'at,x,extra\n2024-01-01,007,\n2024-01-02,NA,"a,b"\n'
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    assert sources.columns_of(path) == ("at", "x", "extra")
+    raw = sources.read(path, {"x", "extra"})
+    assert raw.table.to_pylist() == [{"x": "007", "extra": None}, {"x": None, "extra": "a,b"}]
+    assert raw.positions.tolist() == [0, 1]
+    assert sources.span(path, "at") is None
+
+
+def test_a_parquet_file_lists_its_columns(tmp_path):
+    assert sources.columns_of(write(tmp_path, "a.pq", hourly())) == ("at", "x", "extra")
+
+
+def test_a_truncated_parquet_file_is_refused_by_name(tmp_path):
+    path = write(tmp_path, "a.parquet", hourly())
+    path.write_bytes(path.read_bytes()[:-20])
+    for ask in (lambda: sources.read(path, {"x"}), lambda: sources.span(path, "at"), lambda: sources.columns_of(path)):
+        with pytest.raises(DataError, match=r"a\.parquet is not whole, or not Parquet.*nothing was committed"):
+            ask()
+
+
+def test_damaged_pages_are_refused_by_name(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(hourly(600), path, write_page_checksum=True, use_dictionary=False, compression="none")
+    content = bytearray(path.read_bytes())
+    content[200] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.parquet is not whole"):
+        sources.read(path, {"at", "x"})
+
+
+def test_text_named_parquet_is_refused(tmp_path):
+    path = tmp_path / "a.parquet"
+    path.write_text("at,x\n1,2\n", encoding="utf-8")
+    with pytest.raises(DataError, match="not Parquet"):
+        sources.read(path, {"x"})
+
+
+def test_parquet_named_csv_is_refused_with_the_right_name(tmp_path):
+    path = write(tmp_path, "a.csv", hourly())
+    with pytest.raises(DataError, match=r"is Parquet, though its name says CSV\. Rename it"):
+        sources.read(path, {"x"})
+
+
+@pytest.mark.parametrize("content", [b"at,x\n2024-01-01,1\n2024-01-0", b"", b"at,x\n\xff\xfe,1\n"])
+def test_csv_that_is_cut_or_empty_or_not_text_is_refused(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.csv is not whole, or not CSV"):
+        sources.read(path, {"at", "x"})
+
+
+def test_an_empty_csv_with_a_header_has_no_rows(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("at,x\n", encoding="utf-8")
+    assert sources.read(path, {"x"}).table.num_rows == 0
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match="neither Parquet nor CSV"):
+        sources.read(tmp_path / "a.xlsx", {"x"})
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv"])
+def test_a_file_that_went_away_is_named(tmp_path, name):
+    with pytest.raises(DataError, match="cannot be opened: No such file"):
+        sources.read(tmp_path / name, {"x"})
+
+
+def test_times_with_an_offset_span_in_utc(tmp_path):
+    times = pa.array([NOON], pa.timestamp("us", "America/New_York"))
+    assert sources.span(write(tmp_path, "a.parquet", pa.table({"at": times})), "at") == (NOON, NOON.astimezone(UTC))
