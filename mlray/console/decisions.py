@@ -71,7 +71,7 @@ def _row(story: Story, told: Decided) -> list[str | Cell]:
     subject = tag("span", decision.subject, class_="subject") if decision.subject != story.project else None
     fault = tag("span", "injected fault", class_="fault") if decision.id in story.injected else None
     return [
-        Cell(f"{decision.at.day} {decision.at:%b %Y}", decision.at.isoformat()),
+        Cell(f"{decision.at.day} {decision.at:%b %Y}", f"{decision.at:%Y-%m-%dT%H:%M}"),
         Cell(join(act, subject, fault), decision.act.value),
         Cell(decision.because),
         _cost(told),
@@ -111,7 +111,7 @@ def _linked(row: list[str | Cell], told: Decided, ids: dict[str, str]) -> list[s
         return row
     parts.append(tag("div", f"id {decision.id}"))
     behind = tag("details", tag("summary", decision.because), tag("div", *parts, class_="evidence"))
-    return [*row[:2], Cell(behind, decision.because), *row[3:]]
+    return [*row[:2], Cell(behind), *row[3:]]
 
 
 def _value(value: Json) -> str:

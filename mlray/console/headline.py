@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mlray.console.story import Story
 from mlray.console.totals import Totals, totals, window_spent
 from mlray.console.words import comma, count, day, figure, metric_name, money, number, percent, points
-from mlray.records import Act, Interval
+from mlray.records import Act, Feasibility, Interval
 
 __all__ = [
     "Tile",
@@ -185,7 +185,14 @@ def months_title(story: Story) -> str:
         return "The error by month, with and without retraining"
     if not totals(story).replacements:
         return "Version 1 answered throughout"
-    said = f"Retraining made {number(better)} of {count(len(measured), 'month')} measurably better"
+    if len(measured) == 1:
+        how = (
+            "measurably better" if better else "measurably worse" if worse else "neither better nor worse beyond chance"
+        )
+        return f"Retraining made the one month known so far {how}"
+    said = (
+        f"Retraining made {number(better) if better else 'none'} of {count(len(measured), 'month')} measurably better"
+    )
     return f"{said} and {number(worse) if worse else 'none'} worse"
 
 
@@ -197,7 +204,7 @@ def money_title(story: Story) -> str:
     used = float(total.spent / total.limit) if total.limit else 0.0
     delayed = total.acts[Act.DEFER]
     waited = f"; {count(delayed, 'retraining')} waited for the next window" if delayed else ""
-    return f"{percent(used, 0)} of the budget was used{waited}"
+    return f"{percent(used, 1 if 0 < used < 0.01 else 0)} of the budget was used{waited}"
 
 
 def versions_title(story: Story) -> str:
@@ -227,12 +234,19 @@ def drift_title(story: Story) -> str:
 def model_title(story: Story) -> str:
     """Return the feasibility verdict, or what the first sweep reached."""
     if story.feasibility is not None:
-        return story.feasibility.sentence
+        return _verdict(story.feasibility)
     if story.experiments:
         first = story.experiments[0]
         reached = figure(first.best.score) if first.best.score is not None else "no score"
         return f"The first sweep reached {metric_name(first.metric)} {reached} in {count(len(first.trials), 'trial')}"
     return "Nothing has been trained yet"
+
+
+def _verdict(feasibility: Feasibility) -> str:
+    name, expected = metric_name(feasibility.metric), figure(feasibility.expected.value)
+    if feasibility.goal is None:
+        return f"Expected before any sweep: {name} {expected}; no goal was set"
+    return f"The goal, {name} {feasibility.goal:g}, was {feasibility.verdict}: {expected} was expected before any sweep"
 
 
 def signed(saved: Interval) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil, floor, log10
 
-__all__ = ["Scale", "decimals", "months_between", "padded", "round_ticks", "seconds"]
+__all__ = ["Scale", "days_between", "decimals", "months_between", "padded", "round_ticks", "seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +86,14 @@ def months_between(start: datetime, end: datetime) -> list[datetime]:
         for i in range(months + 1)
     ]
     return [month for month in every if start <= month <= end]
+
+
+def days_between(start: datetime, end: datetime) -> list[datetime]:
+    """Return the midnights after `start` and up to `end`, with the zone of `start`.
+
+    >>> [f"{d:%d %b}" for d in days_between(datetime(2013, 4, 29, 8), datetime(2013, 5, 1))]
+    ['30 Apr', '01 May']
+    """
+    first = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    every = (first + timedelta(days=number) for number in range((end - first).days + 1))
+    return [midnight for midnight in every if start <= midnight <= end]

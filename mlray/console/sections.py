@@ -86,6 +86,7 @@ def _decisions(story: Story) -> Safe:
 
 def _models(story: Story) -> Iterable[Safe]:
     if story.feasibility is not None:
+        yield tag("p", story.feasibility.sentence)
         yield curve_figure(story.feasibility)
     if any(trial.score is not None for experiment in story.experiments for trial in experiment.trials):
         yield tag("h3", "What was tried")
@@ -100,20 +101,29 @@ def _models(story: Story) -> Iterable[Safe]:
 
 
 def _cards(story: Story) -> Safe:
-    metrics = list(dict.fromkeys(name for judged in story.models for name in judged.scorecard.metrics))
-    columns = [Column("Version"), Column("Judged on"), Column("Rows", numeric=True)]
+    found = dict.fromkeys(name for judged in story.models for name in judged.scorecard.metrics)
+    # The metric that was asked for first; accuracy is the error said the other way round.
+    metrics = [name for name in found if name == _metric(story)]
+    metrics += [name for name in found if name not in metrics and not (name == "accuracy" and "error" in found)]
+    columns = [Column("Version"), Column("Judged on")]
     columns += [Column(metric_name(name), numeric=True) for name in metrics]
-    columns += [Column("Gates"), Column("Learnt from"), Column("Digest")]
     caption = "Scorecards: every candidate on rows later than all it learnt from, beside baseline and champion"
-    return table(caption, columns, [_card(judged, metrics) for judged in story.models])
+    return table(caption, [*columns, Column("Gates")], [_card(judged, metrics) for judged in story.models])
+
+
+def _metric(story: Story) -> str:
+    return story.experiments[0].metric if story.experiments else next(iter(story.models[0].scorecard.metrics), "score")
 
 
 def _card(judged: Judged, metrics: list[str]) -> list[str]:
     card = judged.scorecard
-    passed = tag("b", "passed", class_="good") if card.passed else tag("b", "not passed", class_="bad")
+    passed = tag("b", "passed", class_="good keep") if card.passed else tag("b", "not passed", class_="bad keep")
+    learnt = tag("small", f"from {judged.dataset}", class_="below keep") if judged.dataset else None
+    digest = tag("small", tag("code", judged.digest[:10]), class_="below") if judged.digest else None
     period = tag("span", f"{day(card.start)}–{day(card.end)} {card.end.year}", class_="keep")
+    rows = tag("small", f"{card.rows:,} rows", class_="below")
     scores = (_score(card, name) for name in metrics)
-    return [judged.version, period, f"{card.rows:,}", *scores, passed, judged.dataset, tag("code", judged.digest[:10])]
+    return [join(judged.version, learnt, digest), join(period, rows), *scores, passed]
 
 
 def _score(card: Scorecard, metric: str) -> Safe:
@@ -149,9 +159,8 @@ def _slices(story: Story) -> Iterable[Safe]:
     shown = next((judged for judged in sliced if judged.version in live), sliced[-1] if sliced else None)
     if shown is None:
         return
-    metric = story.experiments[0].metric if story.experiments else next(iter(shown.scorecard.metrics), "score")
     yield tag("h3", f"Is {shown.version} equally good everywhere?")
-    yield slices_figure(shown, metric)
+    yield slices_figure(shown, _metric(story))
 
 
 def _data_title(story: Story) -> str:

@@ -54,7 +54,8 @@ def rows(page):
     table = page[page.index('id="decision-table"') :]
     found = re.findall(r'<tr id="d\d+" data-act="(\w+)"([^>]*)>(.*?)</tr>', table[: table.index("</table>")], re.DOTALL)
     return [
-        (act, float(re.findall(r'data-sort="([^"]*)"', cells)[3]), "hidden" not in flags) for act, flags, cells in found
+        (act, float(re.findall(r'class="n" data-sort="([^"]*)"', cells)[0]), "hidden" not in flags)
+        for act, flags, cells in found
     ]
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlray.console.markup import Safe, join, tag
-from mlray.console.scales import Scale, decimals, months_between, round_ticks, seconds
-from mlray.console.words import percent
+from mlray.console.scales import Scale, days_between, decimals, months_between, round_ticks, seconds
+from mlray.console.words import day, percent
 
 __all__ = [
     "NARROW",
@@ -18,7 +18,7 @@ __all__ = [
     "label",
     "line",
     "marker",
-    "months_axis",
+    "time_axis",
     "time_scale",
     "whisker",
 ]
@@ -29,6 +29,10 @@ NARROW = 380
 """Pixels of the same chart on a phone, drawn anew: a shrunken wide one could not be read."""
 _LETTER = 6.4
 """Pixels that a letter of an axis takes, on average."""
+_FEW = 3
+"""Months from which an axis counts in months."""
+_MANY = 60
+"""Ticks from which only those with a word are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +107,30 @@ def time_scale(start: datetime, end: datetime, left: float, right: float) -> Sca
     return Scale(seconds(start), seconds(end), left, right)
 
 
-def months_axis(x: Scale, start: datetime, end: datetime, bottom: float) -> Safe:
-    """Return the months below a frame, as many as fit; the year stands with the first and with each January."""
+def time_axis(x: Scale, start: datetime, end: datetime, bottom: float) -> Safe:
+    """Return the dates below a frame, as many as fit: months, or days where the time is short."""
     months = months_between(start, end)
-    room = (x.stop - x.start) / max(1, len(months))
-    every = next(step for step in (1, 2, 3, 6, 12, 24, 10_000) if room * step >= 6 * _LETTER)
+    ticks = months if len(months) >= _FEW else days_between(start, end)
+    # The widest word, a month with its year, decides for all of them: uneven gaps would look like missing data.
+    room = (x.stop - x.start) / max(1, len(ticks))
+    steps = (1, 2, 3, 6, 12, 24, 60, 120) if ticks is months else (1, 2, 7, 14, 28)
+    every = next((step for step in steps if room * step >= 9 * _LETTER), 1_000_000)
     marks = []
-    for index, month in enumerate(months):
-        at = x.at(month)
-        marks.append(tag("path", d=f"M{at:.1f} {bottom:.1f}v5", class_="grid"))
-        if index % every == 0:
-            marks.append(
-                label(at + 3, bottom + 16, f"{month:%b %Y}" if index == 0 or month.month == 1 else f"{month:%b}")
-            )
+    for index, tick in enumerate(ticks):
+        at = x.at(tick)
+        if len(ticks) < _MANY or index % every == 0:
+            marks.append(tag("path", d=f"M{at:.1f} {bottom:.1f}v5", class_="grid"))
+        text = _date(tick, first=index == 0, months=ticks is months)
+        if index % every == 0 and at + len(text) * _LETTER <= x.stop + 10:
+            marks.append(label(at + 3, bottom + 16, text))
     return join(*marks)
+
+
+def _date(tick: datetime, *, first: bool, months: bool) -> str:
+    """Return the word at a tick; the year stands with the first one and with each January."""
+    if months:
+        return f"{tick:%b %Y}" if first or tick.month == 1 else f"{tick:%b}"
+    return f"{day(tick)} {tick.year}" if first else day(tick)
 
 
 def label(x: float, y: float, text: str, *, anchor: str | None = None, class_: str | None = None) -> Safe:

@@ -11,10 +11,10 @@ from mlray.console.charts.frame import (
     figure,
     line,
     marker,
-    months_axis,
     percent_tick,
     plain_tick,
     points_tick,
+    time_axis,
     time_scale,
     whisker,
 )
@@ -87,7 +87,7 @@ def _draw(story: Story, width: int) -> Picture:
         parts.append(_saved(panel, months) if metric == "saved" else _pair(panel, months, metric))
         top += height + 44
     bottom = top - 44
-    parts.append(months_axis(x, start, end, bottom))
+    parts.append(time_axis(x, start, end, bottom))
     return Picture(width, bottom + 26, join(*parts))
 
 

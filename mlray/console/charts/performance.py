@@ -8,9 +8,9 @@ from mlray.console.charts.frame import (
     figure,
     line,
     marker,
-    months_axis,
     percent_tick,
     points_tick,
+    time_axis,
     time_scale,
 )
 from mlray.console.headline import signed
@@ -60,7 +60,7 @@ def _draw_performance(story: Story, width: int) -> Picture:
     if excess:
         parts.append(_excess(x, excess, bottom + 40))
         bottom += 40 + 70
-    parts.append(months_axis(x, story.start, story.end, bottom))
+    parts.append(time_axis(x, story.start, story.end, bottom))
     return Picture(width, bottom + 26, join(*parts))
 
 

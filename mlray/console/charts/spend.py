@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from mlray.console.charts.frame import WIDE, Key, Panel, Picture, figure, line, marker, months_axis, time_scale
+from mlray.console.charts.frame import WIDE, Key, Panel, Picture, figure, line, marker, time_axis, time_scale
 from mlray.console.markup import Safe, join, tag
 from mlray.console.scales import Scale
 from mlray.console.story import Decided, Story
@@ -80,7 +80,7 @@ def _draw(story: Story, width: int) -> Picture:
     )
     parts = [
         panel.grid(lambda value, digits: _tick(value, digits, story.currency)),
-        months_axis(panel.x, start, end, bottom),
+        time_axis(panel.x, start, end, bottom),
     ]
     parts += [_promise(story, panel, event.at) for event in story.money if event.kind == "promise"]
     parts += [_window(story, panel, *window) for window in windows]

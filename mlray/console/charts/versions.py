@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from mlray.console.charts.frame import WIDE, Key, Picture, figure, label, marker, months_axis, time_scale
+from mlray.console.charts.frame import WIDE, Key, Picture, figure, label, marker, time_axis, time_scale
 from mlray.console.markup import Safe, join, tag
 from mlray.console.scales import Scale
 from mlray.console.story import Episode, Phase, Story
@@ -51,7 +51,7 @@ def _draw(story: Story, width: int) -> Picture:
     x = time_scale(start, story.end, left, width - (96 if width == WIDE else 10))
     bottom = 10 + _STEP * len(rows)
     parts = [
-        months_axis(x, start, story.end, bottom),
+        time_axis(x, start, story.end, bottom),
         tag("path", d=f"M{left:.1f} {bottom:.1f}H{x.stop:.1f}", class_="grid"),
     ]
     for index, name in enumerate(rows):

@@ -9,7 +9,7 @@ import pytest
 from mlray.console import Episode, MoneyEvent, Phase
 from mlray.console.charts.curve import curve_figure
 from mlray.console.charts.drift import drift_matrix, heat
-from mlray.console.charts.frame import NARROW, WIDE, Panel, line, marker, months_axis, time_scale, whisker
+from mlray.console.charts.frame import NARROW, WIDE, Panel, line, marker, time_axis, time_scale, whisker
 from mlray.console.charts.months import months_figure
 from mlray.console.charts.performance import performance_figure
 from mlray.console.charts.slices import slices_figure
@@ -279,10 +279,30 @@ def test_an_interval_can_stand_and_lie():
     assert 'd="M1.0 7.0v6m0 -3H9.0m0 -3v6"' in whisker(10, 1, 9, "served", flat=True)
 
 
-def test_a_long_time_labels_only_the_months_that_fit():
-    start, end = at(1, 1), datetime(2023, 1, 1, tzinfo=UTC)
-    axis = months_axis(time_scale(start, end, 0, 300), start, end, 100)
-    assert re.findall(r">(\w+ ?\d*)<", axis) == ["Jan 2013", "Jan 2015", "Jan 2017", "Jan 2019", "Jan 2021", "Jan 2023"]
+@pytest.mark.parametrize(
+    ("start", "end", "width", "words"),
+    [
+        (at(4, 1), at(7, 31), 800, ["Apr 2013", "May", "Jun", "Jul"]),
+        (at(1, 1), datetime(2023, 1, 1, tzinfo=UTC), 300, ["Jan 2013", "Jan 2015", "Jan 2017", "Jan 2019", "Jan 2021"]),
+        (at(4, 29), at(5, 2), 300, ["29 Apr 2013", "30 Apr", "1 May"]),
+        (at(4, 1), at(4, 30), 300, ["1 Apr 2013", "8 Apr", "15 Apr", "22 Apr"]),
+        (at(4, 1), datetime(2013, 4, 1, 8, tzinfo=UTC), 300, ["1 Apr 2013"]),
+    ],
+    ids=["months", "years", "days", "weeks", "hours"],
+)
+def test_an_axis_has_the_dates_that_fit(start, end, width, words):
+    axis = time_axis(time_scale(start, end, 0, width), start, end, 100)
+    assert re.findall(r">([\w ]+)</text>", axis) == words
+
+
+@pytest.mark.parametrize("days", [1, 5, 30, 80, 200, 400, 1200, 4000])
+@pytest.mark.parametrize("width", [300, 800])
+def test_dates_of_an_axis_never_overlap(days, width):
+    start, end = at(4, 3), at(4, 3) + days * DAY
+    axis = time_axis(time_scale(start, end, 0, width), start, end, 100)
+    words = [(float(x), word) for x, word in re.findall(r'<text x="([\d.]+)"[^>]*>([^<]+)</text>', axis)]
+    assert words
+    assert all(a + 5.5 * len(word) < b for (a, word), (b, _) in pairwise(words))
 
 
 def test_a_rule_without_a_word_has_none():

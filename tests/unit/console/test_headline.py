@@ -188,9 +188,49 @@ def test_titles_of_nothing_say_so(empty_story, title, said):
     assert title(empty_story) == said
 
 
-def test_the_model_title_is_the_verdict_or_the_first_sweep(sample_story):
-    assert h.model_title(sample_story()) == sample_story().feasibility.sentence
+@pytest.mark.parametrize(
+    ("verdict", "goal", "said"),
+    [
+        ("reachable", 0.7, "The goal, AUC 0.7, was reachable: 0.722 was expected before any sweep"),
+        ("out of reach", 0.9, "The goal, AUC 0.9, was out of reach: 0.722 was expected before any sweep"),
+        ("no goal", None, "Expected before any sweep: AUC 0.722; no goal was set"),
+    ],
+)
+def test_the_model_title_is_the_verdict(sample_story, verdict, goal, said):
+    feasibility = replace(sample_story().feasibility, verdict=verdict, goal=goal)
+    assert h.model_title(sample_story(feasibility=feasibility)) == said
+
+
+def test_without_a_verdict_the_model_title_is_the_first_sweep(sample_story):
     assert h.model_title(sample_story(feasibility=None)) == "The first sweep reached AUC 0.719 in ten trials"
+
+
+@pytest.mark.parametrize(
+    ("served", "kept", "said"),
+    [
+        (0.2, 0.3, "measurably better"),
+        (0.3, 0.2, "measurably worse"),
+        (0.2, 0.201, "neither better nor worse beyond chance"),
+    ],
+)
+def test_a_single_month_is_told_as_one(sample_story, served, kept, said):
+    assert (
+        h.months_title(one_month(sample_story(), served, kept, 0.01))
+        == f"Retraining made the one month known so far {said}"
+    )
+
+
+def test_no_month_better_is_none(sample_story):
+    months = tuple(replace(m, saved=around(0.0, 0.01)) for m in sample_story().months)
+    assert (
+        h.months_title(sample_story(months=months))
+        == "Retraining made none of nine months measurably better and none worse"
+    )
+
+
+def test_a_small_share_of_the_budget_is_not_rounded_to_nothing(sample_story):
+    budgets = tuple(replace(b, limit=Decimal(10_000)) for b in sample_story().budgets)
+    assert h.money_title(sample_story(budgets=budgets)).startswith("0.2% of the budget")
 
 
 def test_calm_traffic_has_a_title_as_well(sample_story):

@@ -238,7 +238,7 @@ def test_what_failed_stands_open(sample_story):
     )
     page = report(replace(story, models=(story.models[0], replace(story.models[1], scorecard=failed))))
     assert "<details open><summary>Gates of v2: refused: AUC 0.611 is below" in page
-    assert '<b class="bad">not passed</b>' in page
+    assert '<b class="bad keep">not passed</b>' in page
 
 
 def test_the_slices_shown_are_those_of_the_live_version_or_the_last_one_judged(sample_story):
