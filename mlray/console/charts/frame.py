@@ -111,10 +111,11 @@ def time_axis(x: Scale, start: datetime, end: datetime, bottom: float) -> Safe:
     """Return the dates below a frame, as many as fit: months, or days where the time is short."""
     months = months_between(start, end)
     ticks = months if len(months) >= _FEW else days_between(start, end)
-    # The widest word, a month with its year, decides for all of them: uneven gaps would look like missing data.
+    # The widest word, a date with its year, decides for all of them: uneven gaps would look like missing data.
     room = (x.stop - x.start) / max(1, len(ticks))
+    longest = len("Sep 2013 ") if ticks is months else len("29 Sep 2013 ")
     steps = (1, 2, 3, 6, 12, 24, 60, 120) if ticks is months else (1, 2, 7, 14, 28)
-    every = next((step for step in steps if room * step >= 9 * _LETTER), 1_000_000)
+    every = next((step for step in steps if room * step >= longest * _LETTER), 1_000_000)
     marks = []
     for index, tick in enumerate(ticks):
         at = x.at(tick)

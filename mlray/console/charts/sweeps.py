@@ -7,7 +7,7 @@ from mlray.console.markup import Safe, join, tag
 from mlray.console.scales import Scale, padded
 from mlray.console.story import Story
 from mlray.console.tables import Cell, Column, table
-from mlray.console.words import duration, metric_name, money
+from mlray.console.words import count, duration, metric_name, money
 from mlray.console.words import figure as digits
 from mlray.records import Experiment, Trial
 
@@ -73,7 +73,7 @@ def _sweep(experiment: Experiment, trainers: Sequence[str], panel: Panel, *, nam
         label(
             (panel.x.start + panel.x.stop) / 2,
             panel.y.start + 17,
-            f"{len(experiment.trials)} trials" if named else "",
+            count(len(experiment.trials), "trial") if named else "",
             anchor="middle",
         ),
     ]
@@ -129,7 +129,7 @@ def trials_table(experiment: Experiment, currency: str) -> Safe:
         for trial in experiment.trials
     ]
     summary = (
-        f"On {experiment.dataset}: {len(experiment.trials)} trials in {duration(experiment.seconds)},"
+        f"On {experiment.dataset}: {count(len(experiment.trials), 'trial')} in {duration(experiment.seconds)},"
         f" {money(experiment.spend, currency)}, {experiment.stopped_because}"
     )
     return tag("details", tag("summary", summary), table(f"Trials of the sweep on {experiment.dataset}", columns, rows))
