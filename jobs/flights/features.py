@@ -10,7 +10,7 @@ def features(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[["carrier", "origin", "dest", "distance", "temp", "wind_dir", "wind_speed", "precip", "visib"]].assign(
         departs=departs,
         hours=(arrives - departs) % 24,
-        weekday=rows["time_hour"].dt.dayofweek,
+        weekday=rows["time_hour"].dt.day_of_week,
         dew_gap=rows["temp"] - rows["dewp"],
         pressure=rows["pressure"],
     )

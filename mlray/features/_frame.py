@@ -37,7 +37,7 @@ def plain_features(rows: pd.DataFrame) -> pd.DataFrame:
         column = rows[name]
         if isinstance(column.dtype, pd.DatetimeTZDtype):
             features[f"{name}_hour"] = column.dt.hour
-            features[f"{name}_weekday"] = column.dt.dayofweek
+            features[f"{name}_weekday"] = column.dt.day_of_week
         else:
             features[name] = column
     return pd.DataFrame(features, copy=False)

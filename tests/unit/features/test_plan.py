@@ -1,0 +1,240 @@
+"""Feature plans: fitted once, applied to rows by themselves, carried as JSON."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mlray.errors import DataError, SpecError
+from mlray.features import FeaturePlan, Fitted
+
+NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
+COLUMNS = ["at", "shop", "weight", "count"]
+
+CODE = """\
+import pandas as pd
+
+
+def features(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[["shop", "weight"]].assign(per_piece=rows["weight"] / rows["count"], hour=rows["at"].dt.hour)
+"""
+
+
+def rows(**changes):
+    schema = pa.schema(
+        [
+            pa.field("at", pa.timestamp("us", "UTC"), nullable=False),
+            pa.field("shop", pa.string()),
+            pa.field("weight", pa.float64()),
+            pa.field("count", pa.int64(), nullable=False),
+            pa.field("late", pa.float64()),
+        ]
+    )
+    columns = {
+        "at": [NOON] * 4,
+        "shop": ["north", "south", None, "north"],
+        "weight": [1.0, 2.0, None, 4.0],
+        "count": [2, 4, 1, 8],
+        "late": [1.0, 0.0, 1.0, 0.0],
+    }
+    return pa.table(columns | changes, schema=schema)
+
+
+def plan(code=CODE):
+    return FeaturePlan(code)
+
+
+def fitted(code=CODE, table=None):
+    return plan(code).fit(rows() if table is None else table, COLUMNS)
+
+
+def of(body):
+    """Return code whose function `features` has the one-line body."""
+    return f"import numpy as np\nimport pandas as pd\n\n\ndef features(rows):\n    return {body}\n"
+
+
+def test_text_becomes_codes_and_numbers_stay():
+    matrix = fitted().apply(rows())
+    assert matrix.names == ("shop", "weight", "per_piece", "hour")
+    assert matrix.categorical == (0,)
+    assert matrix.values.dtype == np.float32
+    assert matrix.values.tolist()[:2] == [[0.0, 1.0, 0.5, 12.0], [1.0, 2.0, 0.5, 12.0]]
+
+
+def test_missing_and_unseen_are_nan():
+    values = fitted().apply(rows(shop=["west", None, "south", ""])).values
+    assert np.isnan(values[[0, 1, 3], 0]).all()
+    assert values[2, 0] == 1.0
+    assert np.isnan(values[2, 1])
+
+
+def test_rows_that_are_all_missing_are_nan():
+    values = fitted().apply(rows(shop=[None] * 4, weight=[None] * 4)).values
+    assert np.isnan(values[:, :3]).all()
+
+
+def test_no_rows_give_no_features():
+    assert fitted().apply(rows().slice(0, 0)).values.shape == (0, 4)
+
+
+def test_columns_known_later_are_not_seen():
+    with pytest.raises(DataError, match=r"features.py:6: KeyError: .*late.* A request brings at, shop, weight, count"):
+        fitted(of("rows[['late']]"))
+
+
+def test_the_plan_without_a_file_uses_the_columns_as_they_are():
+    matrix = FeaturePlan.from_file(None).fit(rows(), COLUMNS).apply(rows())
+    assert matrix.names == ("at_hour", "at_weekday", "shop", "weight", "count")
+    assert matrix.values[0].tolist() == [12.0, 0.0, 0.0, 1.0, 2.0]
+    assert matrix.categorical == (2,)
+
+
+def test_a_fitted_plan_survives_json_text_and_computes_the_same():
+    one = fitted()
+    again = Fitted.from_json(json.loads(json.dumps(one.to_json())))
+    assert again == one
+    assert again.digest == one.digest
+    assert np.array_equal(again.apply(rows()).values, one.apply(rows()).values, equal_nan=True)
+
+
+def test_a_changed_artifact_is_refused():
+    data = json.loads(json.dumps(fitted().to_json()))
+    data["features"][0]["vocabulary"] = ["south", "north"]
+    with pytest.raises(DataError, match="fitted features were changed"):
+        Fitted.from_json(data)
+
+
+def test_the_digest_follows_code_and_vocabulary():
+    assert plan().digest != plan(CODE + "\n").digest
+    assert fitted().digest != fitted(table=rows(shop=["a", "b", "c", "d"])).digest
+
+
+def test_from_file_reads_the_text(tmp_path):
+    path = tmp_path / "features.py"
+    path.write_text(CODE, encoding="utf-8")
+    assert FeaturePlan.from_file(path) == plan()
+
+
+def test_a_missing_file_is_a_fault_of_the_project(tmp_path):
+    with pytest.raises(SpecError, match=r"features.py cannot be read.*\nCorrect `features:`"):
+        FeaturePlan.from_file(tmp_path / "features.py")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def features(rows:\n", r"features.py:1: '\(' was never closed"),
+        ("import nowhere\n", r"features.py:1: ModuleNotFoundError: No module named 'nowhere'"),
+        ("x = 1\n\ny = x / 0\n", r"features.py:3: ZeroDivisionError"),
+        ("def feature(rows):\n    return rows\n", r"no function 'features'\.\nIs 'feature' meant\?"),
+        ("features = 3\n", r"no function 'features'"),
+        ("", r"no function 'features'"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_its_line(tmp_path, code, said):
+    path = tmp_path / "features.py"
+    path.write_text(code, encoding="utf-8")
+    with pytest.raises(SpecError, match=said):
+        FeaturePlan.from_file(path)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("rows['weight'] + rows['shop'].str.len().foo", r"features.py:6: AttributeError"),
+        ("rows[['weigth']]", r"features.py:6: KeyError.*A request brings"),
+        ("{}['x']", r"features.py:6: KeyError: 'x' A request brings"),
+        ("rows['weight']", r"`features` returned Series"),
+        ("rows.dropna()[['weight']]", r"`features` returned 3 rows for 4"),
+        ("pd.DataFrame(index=rows.index)", r"there are no features"),
+        ("rows[['weight', 'weight']]", r"the feature 'weight' is there twice"),
+        ("rows[['weight']].rename(columns={'weight': 7})", r"a feature is named 7"),
+        ("rows[['at']]", r"feature 'at' is a time"),
+        ("pd.DataFrame({'d': rows['at'] - rows['at']})", r"feature 'd' is a time"),
+        ("pd.DataFrame({'o': [[1]] * len(rows)})", r"feature 'o' is object this time"),
+        ("pd.DataFrame({'m': rows['weight'] - rows['weight'].mean()})",
+         r"feature 'm' of row 0 is 0 alone and -1.33333 among others"),
+        ("rows[['weight']].assign(**({'many': 1} if len(rows) > 1 else {'one': 1}))",
+         r"not those that were fitted; the difference is many, one"),
+        ("rows[['weight', 'count']] if len(rows) > 1 else rows[['weight', 'weight', 'count']]",
+         r"the difference is one of them twice"),
+    ],
+)  # fmt: skip
+def test_a_function_that_does_not_work_is_refused_with_the_reason(body, said):
+    with pytest.raises(DataError, match=said):
+        fitted(of(body))
+
+
+def test_no_rows_cannot_be_fitted():
+    with pytest.raises(DataError, match="no rows to fit"):
+        fitted(table=rows().slice(0, 0))
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(DataError, match=r"no column 'count'\. They have at, shop"):
+        fitted().apply(rows().drop_columns("count"))
+
+
+def test_infinity_becomes_missing():
+    values = fitted(of("pd.DataFrame({'i': rows['weight'] / 0, 'big': rows['weight'] * 1e300})")).apply(rows()).values
+    assert np.isnan(values).all()
+
+
+def test_booleans_and_categories_are_features_too():
+    code = of("pd.DataFrame({'heavy': rows['weight'] > 1.5, 'kind': (rows['count'] % 3).astype('category')})")
+    matrix = fitted(code).apply(rows())
+    assert matrix.values.tolist() == [[0.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]
+    assert matrix.categorical == (1,)
+
+
+def test_object_columns_of_text_are_text():
+    matrix = fitted(of("pd.DataFrame({'shop': rows['shop'].astype(object)})")).apply(rows())
+    assert matrix.categorical == (0,)
+
+
+def test_columns_may_come_in_another_order():
+    code = of("rows[['shop', 'weight']] if len(rows) > 1 else rows[['weight', 'shop']]")
+    assert fitted(code).apply(rows().slice(1, 1)).values.tolist() == [[1.0, 2.0]]
+
+
+def test_only_frequent_words_have_a_code():
+    shops = [f"s{place:04d}" for place in range(400)] + ["often"] * 3
+    table = pa.table({"at": [NOON] * 403, "shop": shops, "weight": [1.0] * 403, "count": [1] * 403})
+    (encoding, *_) = FeaturePlan(of("rows[['shop']]")).fit(table, COLUMNS).columns
+    assert len(encoding.vocabulary) == 250
+    assert "often" in encoding.vocabulary
+    assert "s0300" not in encoding.vocabulary
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.bool_()])
+def test_a_column_that_may_be_missing_has_one_type_whatever_the_rows(kind):
+    plan = FeaturePlan(of("pd.DataFrame({'kind': [str(rows['x'].dtype)] * len(rows)})"))
+    whole = pa.table({"x": pa.array([1, 0], pa.int64()).cast(kind)})
+    assert plan.frame(whole, ["x"])["kind"].tolist() == ["float64"] * 2
+    required = whole.cast(pa.schema([pa.field("x", kind, nullable=False)]))
+    assert plan.frame(required, ["x"])["kind"].tolist() == [str(kind).replace("bool", "bool")] * 2
+
+
+def test_the_function_gets_a_frame_of_its_own():
+    table = rows()
+    fitted(of("rows.pop('weight').to_frame()")).apply(table)
+    assert table.equals(rows())
+
+
+def test_messages_name_the_line_inside_functions_that_were_called():
+    code = "def inner(rows):\n    return rows['weight'].nothing\n\n\ndef features(rows):\n    return inner(rows)\n"
+    with pytest.raises(DataError, match=r"features.py:2: AttributeError"):
+        fitted(code)
+
+
+def test_an_error_raised_by_a_library_names_the_users_line():
+    with pytest.raises(DataError, match=r"features.py:6: ValueError"):
+        fitted(of("rows.join(rows)"))
+
+
+def test_the_flights_features_are_those_of_the_example():
+    path = Path(__file__).parents[3] / "jobs" / "flights" / "features.py"
+    assert FeaturePlan.from_file(path).source
