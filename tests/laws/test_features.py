@@ -1,0 +1,83 @@
+"""Features: a row's features are its own, in a batch, one by one, from the store and from a request."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlray.data import Contract
+from mlray.features import FeaturePlan, Fitted
+from mlray.spec import read_spec
+
+FLIGHTS = Path(__file__).parents[2] / "jobs" / "flights"
+CONTRACT = Contract.compile(read_spec(FLIGHTS).data)
+PLANS = {"flights": FeaturePlan.from_file(FLIGHTS / "features.py"), "plain": FeaturePlan.from_file(None)}
+
+
+def reading(low, high):
+    return st.none() | st.floats(low, high)
+
+
+flight = st.fixed_dictionaries(
+    {
+        "time_hour": st.datetimes(datetime(2013, 1, 1), datetime(2014, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        "carrier": st.sampled_from(["AA", "UA", "US"]),
+        "flight": st.integers(1, 9_999),
+        "origin": st.sampled_from(["EWR", "JFK", "LGA"]),
+        "dest": st.sampled_from(["IAH", "MIA", "ŁÓD", ""]),
+        "sched_dep_time": st.integers(0, 2_359),
+        "sched_arr_time": st.integers(0, 2_359),
+        "distance": st.floats(50, 6_000),
+        "temp": reading(-40, 130),
+        "dewp": reading(-60, 100),
+        "humid": reading(0, 100),
+        "wind_dir": reading(0, 360),
+        "wind_speed": reading(0, 150),
+        "precip": reading(0, 10),
+        "pressure": reading(900, 1_100),
+        "visib": reading(0, 20),
+    }
+)
+flights = st.lists(flight, min_size=1, max_size=12)
+
+
+def table(rows):
+    return pa.Table.from_pylist(rows, schema=CONTRACT.request_schema)
+
+
+def same(one, other):
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(learnt=flights, rows=flights, plan=st.sampled_from(sorted(PLANS)))
+def test_batch_and_row_by_row_give_the_same_bits(learnt, rows, plan):
+    fitted = PLANS[plan].fit(table(learnt), CONTRACT.request_columns)
+    batch = fitted.apply(table(rows))
+    alone = np.concatenate([fitted.apply(table([row])).values for row in rows])
+    assert same(batch.values, alone)
+    assert same(fitted.apply(table(rows[::-1])).values, batch.values[::-1])
+    again = Fitted.from_json(fitted.to_json()).apply(table(rows))
+    assert same(again.values, batch.values)
+    assert (again.names, again.categorical) == (batch.names, batch.categorical)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows=flights, plan=st.sampled_from(sorted(PLANS)))
+def test_a_file_and_a_request_give_the_same_features(rows, plan):
+    file = table([row | {"flight": number + 1} for number, row in enumerate(rows)])
+    stored = CONTRACT.apply(
+        file.append_column("arr_delay", pa.nulls(len(rows), pa.float64())), "flights-2013-01.parquet"
+    ).table
+    # As in the store: the lookup's columns stand beside the source's.
+    stored = pa.Table.from_arrays(
+        [file[name] if name not in stored.column_names else stored[name] for name in CONTRACT.schema.names],
+        schema=CONTRACT.schema,
+    )
+    columns = {name: file[name].to_pylist() for name in CONTRACT.request_columns}
+    columns["time_hour"] = [time.isoformat() for time in columns["time_hour"]]
+    fitted = PLANS[plan].fit(stored, CONTRACT.request_columns)
+    assert same(fitted.apply(stored).values, fitted.apply(CONTRACT.check_request(columns)).values)
