@@ -52,7 +52,10 @@ def on_first(endpoint: str, price: Price, budget: Budget | None, now: datetime) 
 
 def on_retraining(facts: Facts, state: State, spec: ProjectSpec) -> Decision:
     """Return whether the live model is retrained now, with the reason in one sentence."""
-    weighed = weigh(facts, state.accumulated, spec.costs.error, parse_duration(spec.costs.horizon))
+    horizon, every = parse_duration(spec.costs.horizon), parse_duration(spec.drift.every)
+    # A look between two regular ones, as when a deferral runs out, sees rows again that were counted before.
+    new = 1.0 if state.last_look is None else min(1.0, (facts.now - state.last_look) / every)
+    weighed = weigh(facts, state.accumulated, spec.costs.error, horizon, new=new)
     act, because, until = _retrain_rules(facts, state, spec, weighed)
     evidence: dict[str, Json] = {
         "version": facts.version,

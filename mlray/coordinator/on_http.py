@@ -1,6 +1,7 @@
 """A client for an endpoint: what a user's program would send, and what the coordinator asks of it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,6 +41,7 @@ class EndpointClient:
     def __init__(self, url: str, name: str, key: str, *, timeout: float = 60.0) -> None:
         """Take the address of the server, the model's name and a key."""
         self._name = name
+        self._url = url
         self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout)
 
     def __enter__(self) -> Self:
@@ -72,13 +74,13 @@ class EndpointClient:
         """Return which versions answer, and the counters of each."""
         answer = self._send("GET", f"/v2/models/{self._name}/endpoint")
         counters = answer.pop("counters", {})
-        return Endpoint.from_json(answer), counters
+        return replace(Endpoint.from_json(answer), url=self._url), counters
 
     def set_endpoint(self, endpoint: Endpoint) -> Endpoint:
         """Make the endpoint answer like this and return its table."""
         answer = self._send("PUT", f"/v2/models/{self._name}/endpoint", endpoint.to_json())
         answer.pop("counters", None)
-        return Endpoint.from_json(answer)
+        return replace(Endpoint.from_json(answer), url=self._url)
 
     def flush(self) -> None:
         """Return once everything accepted so far is in the log on disk."""

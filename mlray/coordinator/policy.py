@@ -46,7 +46,7 @@ class Weighed:
     """What a fresh model would save over the horizon."""
 
 
-def weigh(facts: Facts, before: float, error: Decimal, horizon: timedelta) -> Weighed:
+def weigh(facts: Facts, before: float, error: Decimal, horizon: timedelta, *, new: float = 1.0) -> Weighed:
     """Return what waiting has cost and what a retraining would gain.
 
     Args:
@@ -54,12 +54,13 @@ def weigh(facts: Facts, before: float, error: Decimal, horizon: timedelta) -> We
         before: avoidable wrong answers that had accumulated before this window.
         error: what one wrong answer costs.
         horizon: how far ahead a gain is counted.
+        new: the share of the window's rows that no earlier look has counted, 0 to 1.
     """
     performance = facts.performance
     if performance is None or performance.excess is None:
         return Weighed(before, error * Decimal(str(round(before, 6))), None)
     excess = performance.excess
-    accumulated = max(0.0, before + excess.value * performance.labelled)
+    accumulated = max(0.0, before + excess.value * performance.labelled * new)
     answers = facts.rows_per_day * (horizon / timedelta(days=1)) * float(error) * BELIEF
     gain = Interval(excess.value * answers, excess.low * answers, excess.high * answers, excess.level)
     return Weighed(accumulated, error * Decimal(str(round(accumulated, 6))), gain)

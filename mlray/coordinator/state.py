@@ -84,6 +84,8 @@ def _decided(state: State, decision: Decision) -> State:
     state = replace(state, open=(*state.open, decision))
     if "accumulated" in decision.evidence:
         state = replace(state, last_look=decision.at, accumulated=_number(decision.evidence["accumulated"]))
+        if state.deferred_until is not None and decision.at >= state.deferred_until:
+            state = replace(state, deferred_until=None)  # asked again in the new window, whatever came of it
     match decision.act:
         case Act.RETRAIN:
             return replace(state, last_retraining=decision.at, retrainings=state.retrainings + 1, deferred_until=None)

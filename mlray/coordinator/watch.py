@@ -129,7 +129,8 @@ class Watch:
             outcome = act(decision, self._hands, self._failpoints)
         follow = self._follow(decision, outcome, now)
         if outcome.spend is not None:
-            settle(self._journal, decision.id, _with_release(outcome.spend, follow, self._spec))
+            outcome = replace(outcome, spend=_with_release(outcome.spend, follow, self._spec))
+            settle(self._journal, decision.id, outcome.spend)
         if follow is not None:
             # Before the outcome: a crash between the two leaves the cause open, and asking again finds the same model.
             self._journal.append("decision", follow.subject, follow.to_json(), at=follow.at, key=follow.id)

@@ -79,6 +79,10 @@ class Project:
         """The project's folder, as other processes are told it."""
         return str(self.spec.folder.resolve())
 
+    def set_clock(self, clock: Clock) -> None:
+        """Tell the time by another clock from now on, as a replay of the past does."""
+        self._clock = clock
+
     # -- the cluster ------------------------------------------------------------------------------------------------
 
     def connect(self, *, kept: bool = False) -> None:
@@ -115,7 +119,7 @@ class Project:
 
     # -- the stages -------------------------------------------------------------------------------------------------
 
-    def _history_end(self) -> datetime:
+    def history_end(self) -> datetime:
         """Return the moment up to which the past is known: where the replay starts, or now."""
         from datetime import UTC, time
 
@@ -132,7 +136,7 @@ class Project:
         """
         from mlray.coordinator.flows import ingest
 
-        until = until or self._history_end() - parse_duration(self.spec.data.target.known_after)
+        until = until or self.history_end() - parse_duration(self.spec.data.target.known_after)
         return ingest(self.space, until, self._clock.now())
 
     def dataset(self, number: int | None = None) -> DatasetVersion:

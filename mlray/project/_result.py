@@ -38,6 +38,8 @@ class RunResult:
     requests: int
     kept: bool
     """Whether the endpoint is still up."""
+    injected: frozenset[str] = frozenset()
+    """Ids of the decisions that dealt with a fault put in on purpose."""
 
     def to_json(self) -> dict[str, Json]:
         """Return the result as JSON values."""
@@ -51,6 +53,7 @@ class RunResult:
             "seconds": dict(self.seconds),
             "requests": self.requests,
             "kept": self.kept,
+            "injected": sorted(self.injected),
         }
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from mlray.clock import SystemClock, parse_duration
+from mlray.clock import ManualClock, SystemClock, parse_duration
 from mlray.coordinator.flows import quiet
 from mlray.coordinator.replay import Replay
 from mlray.errors import GateRefusal, Refusal, UnavailableError
@@ -66,6 +66,7 @@ def run(
 ) -> RunResult:
     """Run `project`; see `Project.run`."""
     timed = _Timed(narrator or _Silent())
+    project.set_clock(ManualClock(project.history_end()))
     say = timed.narrator.say
     _fresh(project)
     try:
@@ -77,7 +78,7 @@ def run(
         with timed.stage("tell"):
             from mlray.project._story import write_report
 
-            write_report(project, timed.seconds, requests, fault)
+            told = write_report(project, timed.seconds, requests, fault)
         if keep:
             say(how_to_call(project, url))
     finally:
@@ -97,6 +98,7 @@ def run(
         seconds=timed.seconds,
         requests=requests,
         kept=keep,
+        injected=told.injected,
     )
 
 
@@ -125,7 +127,7 @@ def _life(project: "Project", timed: _Timed, fault: tuple[int, str] | None, unti
     space, say = project.space, timed.narrator.say
     late = parse_duration(space.spec.data.target.known_after)
     with timed.stage("gather") as progress:
-        start = project._history_end()  # noqa: SLF001
+        start = project.history_end()
         heard = _relay(progress)
         dataset = project._do(  # noqa: SLF001
             "ingest:first", "ingest", {"until": start - late, "now": start, "on_ray": True}, heard

@@ -36,13 +36,14 @@ __all__ = ["story", "write_report"]
 
 def write_report(
     project: "Project", seconds: Mapping[str, float], requests: int, fault: tuple[int, str] | None
-) -> None:
-    """Write `report.html` and, beside it, `report.json`."""
+) -> Story:
+    """Write `report.html` and, beside it, `report.json`; return what they tell."""
     import json
 
     told = story(project, seconds, requests, fault)
     project.space.report.write_text(report(told), encoding="utf-8")
     project.space.report.with_suffix(".json").write_text(json.dumps(told.to_json()), encoding="utf-8")
+    return told
 
 
 def story(
@@ -59,7 +60,7 @@ def story(
         return [record.from_json(entry.data) for entry in by_kind.get(kind, [])]
 
     decisions = decisions_in(entries)
-    start = project._history_end()  # noqa: SLF001 (one class in two files)
+    start = project.history_end()
     end = max((entry.at for entry in entries), default=start)
     verdicts = read("feasibility", Feasibility)
     head = entries[-1] if entries else None

@@ -21,6 +21,7 @@ _QUIET = {
     "RAY_SERVE_ENABLE_SCALING_LOGS": "0",
     "RAY_raylet_start_wait_time_s": "180",
     "OMP_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait take the cores that others could work on
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_MAX_PENDING_TRIALS_PG": "2",
     "TUNE_GLOBAL_CHECKPOINT_S": "30",

@@ -124,7 +124,7 @@ def _kill(process: object) -> None:
 
 
 def _object_store() -> int:
-    """Return the bytes for Ray's object store: an eighth of the memory, from 100 MB to 2 GB; ours stays almost empty."""
+    """Return the bytes for Ray's object store: an eighth of the memory, 100 MB to 2 GB; ours stays almost empty."""
     import psutil
 
     return int(min(2e9, max(1e8, psutil.virtual_memory().available / 8)))

@@ -122,3 +122,11 @@ def test_a_gain_is_an_interval_in_money():
     assert decided.gain is not None
     assert decided.gain.value == pytest.approx(0.02 * 1000 * 28 * 0.5 * 0.5)
     assert decided.gain.low == pytest.approx(decided.gain.value / 2)
+
+
+def test_rows_seen_by_an_earlier_look_are_not_counted_again():
+    seen = facts(performance=performance(0.002))
+    whole = on_retraining(seen, State(last_look=NOON - WEEK), spec()).evidence["accumulated"]
+    soon = on_retraining(seen, State(last_look=NOON - DAY), spec()).evidence["accumulated"]
+    assert whole == pytest.approx(12.0)
+    assert soon == pytest.approx(12.0 / 7)

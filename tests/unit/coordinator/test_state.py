@@ -89,3 +89,11 @@ def test_an_outcome_of_an_unknown_decision_changes_nothing():
 def test_looking_is_remembered_by_its_moment_and_its_sum():
     state = fold([decided(1, Act.HOLD, NOON + timedelta(hours=1), accumulated=7.5)])
     assert (state.last_look, state.accumulated) == (NOON + timedelta(hours=1), 7.5)
+
+
+def test_a_deferral_that_ran_out_is_not_asked_about_every_day():
+    told = [
+        decided(1, Act.DEFER, until=(NOON + DAY).isoformat(), accumulated=90.0),
+        decided(2, Act.HOLD, NOON + DAY, accumulated=80.0),
+    ]
+    assert fold(told).deferred_until is None
