@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,9 @@ __all__ = ["status", "stop", "submit"]
 
 _CONNECT_SECONDS = 10.0
 _READY_SECONDS = 90.0
-# Ray tells at length how a folder is packed; `follow` is what a person wants to hear.
-logging.getLogger("ray.dashboard.modules.dashboard_sdk").setLevel(logging.WARNING)
+# Ray tells at length how a folder is packed and a log is read; `follow` is what a person wants to hear.
+for _module in ("dashboard_sdk", "job.sdk"):
+    logging.getLogger(f"ray.dashboard.modules.{_module}").setLevel(logging.WARNING)
 _OVERRIDES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")
 
 
@@ -49,7 +51,7 @@ def submit(
         UnavailableError: nothing answers at `address`, or no node of the cluster takes jobs.
     """
     job = check_request(request)
-    environment = runtime_env(working_dir)
+    environment = runtime_env(working_dir, _tools())
     name = job.id or new_id(job.name)
     with _client(address, token) as client:
         _send(client, name, job, environment)
@@ -99,6 +101,11 @@ def _client(address: str, token: str | None) -> Iterator[JobSubmissionClient]:
         raise
     except (AuthenticationError, RuntimeError, OSError) as error:
         raise _ours(error, url) from error
+
+
+def _tools() -> Path | None:
+    """Return where this virtual environment's programs lie; None outside of one, since that folder is anybody's."""
+    return Path(sys.prefix) / "bin" if sys.prefix != sys.base_prefix else None
 
 
 def _answers(url: str) -> None:

@@ -135,8 +135,11 @@ def metadata(request: JobRequest) -> dict[str, str]:
     return {f"mlray.{key}": str(value) for key, value in facts.items()}
 
 
-def runtime_env(working_dir: Path) -> dict[str, Json]:
+def runtime_env(working_dir: Path, tools: Path | None = None) -> dict[str, Json]:
     """Return the environment that a job runs in: the files of `working_dir`, which Ray also puts on PYTHONPATH.
+
+    Where the cluster has a folder `tools`, its commands come first: a Ray that was started by a virtual environment's
+    own program, without activating it, would take another Python for `python`. On any other machine it changes nothing.
 
     Raises:
         InputError: there is no such folder.
@@ -149,6 +152,7 @@ def runtime_env(working_dir: Path) -> dict[str, Json]:
         "working_dir": str(working_dir.resolve()),
         "excludes": list(_EXCLUDES),
         "env_vars": {
+            **({"PATH": f"{tools}:${{PATH}}"} if tools else {}),
             # Inside a job there is a cluster already: the project must join it, not start its own.
             "MLRAY_RAY": "auto",
             # Otherwise Ray replays `uv run` in every worker, which is slow and may pick another Python.

@@ -1,6 +1,7 @@
-"""Jobs on a real Ray with its dashboard. The fixture `ray_with_dashboard` has the dashboard's `address` and its `token`."""
+"""Jobs on a real Ray with its dashboard. The fixture `ray_with_dashboard` has `dashboard`, its address, and `token`."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -41,14 +42,14 @@ def test_a_job_runs_with_the_folder_as_its_path_and_its_log_is_followed(ray_with
     log = []
     job = submit(
         request("python jobs/hello.py there", "hello-1"),
-        address=ray_with_dashboard.address,
+        address=ray_with_dashboard.dashboard,
         working_dir=folder,
         token=ray_with_dashboard.token,
         follow=log.append,
     )
     assert job == "hello-1"
     assert "good day there auto False" in "".join(log)
-    ended = status(job, address=ray_with_dashboard.address, token=ray_with_dashboard.token)
+    ended = status(job, address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token)
     assert (ended.state, ended.exit_code) == (JobState.SUCCEEDED, 0)
     assert ended.started_at < ended.ended_at
 
@@ -56,7 +57,7 @@ def test_a_job_runs_with_the_folder_as_its_path_and_its_log_is_followed(ray_with
     assert (
         submit(
             request("python jobs/hello.py twice", "hello-1"),
-            address=ray_with_dashboard.address,
+            address=ray_with_dashboard.dashboard,
             working_dir=folder,
             token=ray_with_dashboard.token,
             follow=again.append,
@@ -70,13 +71,13 @@ def test_a_job_runs_with_the_folder_as_its_path_and_its_log_is_followed(ray_with
 def test_a_job_that_fails_says_so_with_its_exit_code(ray_with_dashboard, folder):
     job = submit(
         request("python jobs/hello.py"),
-        address=ray_with_dashboard.address,
+        address=ray_with_dashboard.dashboard,
         working_dir=folder,
         token=ray_with_dashboard.token,
         follow=lambda piece: None,
     )
     assert job.startswith("hello-")
-    ended = status(job, address=ray_with_dashboard.address, token=ray_with_dashboard.token)
+    ended = status(job, address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token)
     assert (ended.state, ended.exit_code) == (JobState.FAILED, 1)
     assert "IndexError" in ended.message
 
@@ -87,38 +88,38 @@ def test_a_job_can_be_stopped_once(ray_with_dashboard, folder):
     def stop_when_it_waits(piece):
         log.append(piece)
         if "waiting" in piece:
-            assert stop("wait-1", address=ray_with_dashboard.address, token=ray_with_dashboard.token)
+            assert stop("wait-1", address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token)
 
     submit(
         request("python jobs/wait.py", "wait-1"),
-        address=ray_with_dashboard.address,
+        address=ray_with_dashboard.dashboard,
         working_dir=folder,
         token=ray_with_dashboard.token,
         follow=stop_when_it_waits,
     )
     assert (
-        status("wait-1", address=ray_with_dashboard.address, token=ray_with_dashboard.token).state is JobState.STOPPED
+        status("wait-1", address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token).state is JobState.STOPPED
     )
-    assert not stop("wait-1", address=ray_with_dashboard.address, token=ray_with_dashboard.token)
+    assert not stop("wait-1", address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token)
 
 
 def test_an_unknown_job_is_answered_with_the_latest_ones(ray_with_dashboard):
     with pytest.raises(NotFoundError, match="no job 'gone'") as caught:
-        status("gone", address=ray_with_dashboard.address, token=ray_with_dashboard.token)
+        status("gone", address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token)
     assert "The latest:" in caught.value.remedy
     with pytest.raises(NotFoundError, match="no job 'gone'"):
-        stop("gone", address=ray_with_dashboard.address, token=ray_with_dashboard.token)
+        stop("gone", address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token)
 
 
 def test_a_wrong_token_is_a_refusal(ray_with_dashboard, folder):
     with pytest.raises(AccessDenied, match="refused the token"):
-        submit(request("true"), address=ray_with_dashboard.address, working_dir=folder, token="0" * 64)
+        submit(request("true"), address=ray_with_dashboard.dashboard, working_dir=folder, token="0" * 64)
 
 
 def test_the_environment_cannot_send_a_job_elsewhere(ray_with_dashboard, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:9")
     with pytest.raises(NotFoundError):
-        status("gone", address=ray_with_dashboard.address, token=ray_with_dashboard.token)
+        status("gone", address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token)
 
 
 def test_nothing_at_the_address_is_said_before_anything_is_sent(folder):
@@ -132,3 +133,21 @@ def test_nothing_at_the_address_is_said_before_anything_is_sent(folder):
 def test_the_address_of_another_protocol_is_refused(folder):
     with pytest.raises(InputError, match="not the address of a Ray dashboard"):
         submit(request("true"), address="ray://127.0.0.1:10001", working_dir=folder)
+
+
+def test_a_script_of_this_clone_runs_as_a_job_with_the_clones_own_mlray(ray_with_dashboard):
+    log = []
+    where = 'python -c "import mlray; print(mlray.__file__)" && python jobs/crawl.py jobs/flights'
+    job = submit(
+        request(where),
+        address=ray_with_dashboard.dashboard,
+        working_dir=Path(__file__).parents[2],
+        token=ray_with_dashboard.token,
+        follow=log.append,
+    )
+    said = "".join(log)
+    assert (
+        status(job, address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token).state is JobState.SUCCEEDED
+    ), said
+    assert "working_dir_files" in said
+    assert "new: rows up to 2014-01-01" in said, "the state of this machine's workspace is not sent along"

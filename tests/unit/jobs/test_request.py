@@ -75,6 +75,10 @@ def test_the_environment_leaves_this_machines_state_and_keys_behind(tmp_path):
     assert made["env_vars"] == {"MLRAY_RAY": "auto", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
 
 
+def test_the_environments_own_programs_come_first_where_the_cluster_has_them(tmp_path):
+    assert runtime_env(tmp_path, Path("/clone/.venv/bin"))["env_vars"]["PATH"] == "/clone/.venv/bin:${PATH}"
+
+
 def test_a_folder_that_is_not_there_is_refused_before_anything_is_sent(tmp_path):
     with pytest.raises(InputError, match="is not a folder"):
         runtime_env(tmp_path / "gone")
