@@ -15,6 +15,7 @@ from mlray.serving.on_uvicorn import free_port, run
 
 __all__ = ["deploy", "remove"]
 
+_DEPLOYMENT = "endpoint"
 _FAILURES = (RuntimeError, TimeoutError, ray.exceptions.RayError, serve.exceptions.RayServeException)
 
 
@@ -65,9 +66,9 @@ def deploy(
     """
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(proxy_location="Disabled")
-    chosen = port or _port_of(name) or free_port(host)
+    known = _port_of(name)
     replica: Any = serve.deployment(
-        name="endpoint",
+        name=_DEPLOYMENT,
         num_replicas=replicas,
         # What Ray sets aside for the server is missing for training, and the server needs little.
         ray_actor_options={"num_cpus": 0.05},
@@ -75,12 +76,15 @@ def deploy(
         health_check_timeout_s=15.0,
         graceful_shutdown_timeout_s=15.0,
     )(_Replica)
-    bound = replica.bind(factory, dict(args), host, chosen, shared=replicas > 1)
+    bound = replica.bind(factory, dict(args), host, port or known or free_port(host), shared=replicas > 1)
     try:
         return cast("str", serve.run(bound, name=name, route_prefix=None).remote().result(timeout_s=60))
     except _FAILURES as error:
+        why = _why(name) or str(error)
+        if not known:  # nothing answered before: Serve would go on trying for ever
+            serve.delete(name)
         raise UnavailableError(
-            f"The endpoint '{name}' did not come up: {error}", remedy="Read the replica's log."
+            f"The endpoint '{name}' did not come up: {why}", remedy="Correct it and deploy again."
         ) from error
 
 
@@ -96,3 +100,12 @@ def _port_of(name: str) -> int:
     except _FAILURES:
         return 0
     return int(url.rpartition(":")[2])
+
+
+def _why(name: str) -> str:
+    """Return what the replica's constructor raised, which Serve tells only in its status."""
+    application = serve.status().applications.get(name)
+    deployment = application.deployments.get(_DEPLOYMENT) if application else None
+    lines = [line.strip() for line in (deployment.message if deployment else "").splitlines()]
+    raised = [line for line in lines if "Error: " in line or "Exception: " in line]
+    return raised[-1] if raised else " ".join(lines)[:500]
