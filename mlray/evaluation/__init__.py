@@ -1,7 +1,7 @@
-"""Scores with intervals, comparisons on the same rows, gates that let a model through or say why not, and what can be expected at all."""
+"""Scores with intervals, comparisons on the same rows, gates that let a model through, and what can be expected."""
 
 from mlray.evaluation._compare import Comparison, compare
-from mlray.evaluation._expect import expected_score, judge_goal
+from mlray.evaluation._expect import Period, expected_score, judge_goal
 from mlray.evaluation._metrics import HIGHER_IS_BETTER, metrics, score
 from mlray.evaluation._scorecard import scorecard
 from mlray.evaluation._slices import Slice, slices
@@ -10,6 +10,7 @@ from mlray.evaluation.gates import judge
 __all__ = [
     "HIGHER_IS_BETTER",
     "Comparison",
+    "Period",
     "Slice",
     "compare",
     "expected_score",

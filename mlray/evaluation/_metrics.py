@@ -1,11 +1,11 @@
 """Scores of a binary classifier, each with an interval that says how much the rows at hand can tell."""
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, rankdata
 
 from mlray.errors import DataError, SpecError
 from mlray.records import Interval
@@ -41,7 +41,9 @@ def metrics(y: Numbers, p: Numbers, *, level: float = 0.95) -> dict[str, Interva
 
 
 def score(metric: str, y: Numbers, p: Numbers, *, level: float = 0.95) -> Interval:
-    """Return one score with its interval: AUC by DeLong on the logit scale, shares by Wilson, mean losses by the normal law.
+    """Return one score with its interval.
+
+    AUC by DeLong on the logit scale, shares by Wilson, mean losses by the normal law.
 
     Raises:
         DataError: as `metrics`; only `auc` needs both answers.
@@ -76,13 +78,13 @@ def check(y: Numbers, p: Numbers) -> tuple[Array, Array]:
 def losses(metric: str, y: Array, p: Array) -> Array:
     """Return what each row adds to a score that is a mean over rows, shape [n] (every metric but `auc`)."""
     if metric == "accuracy":
-        return ((p > 0.5) == (y > 0.5)).astype(np.float64)
+        return np.asarray((p > 0.5) == (y > 0.5), dtype=np.float64)
     if metric == "error":
-        return ((p > 0.5) != (y > 0.5)).astype(np.float64)
+        return np.asarray((p > 0.5) != (y > 0.5), dtype=np.float64)
     if metric == "brier":
-        return (p - y) ** 2
+        return np.asarray((p - y) ** 2)
     sure = np.clip(p, NEVER_CERTAIN, 1 - NEVER_CERTAIN)
-    return -(y * np.log(sure) + (1 - y) * np.log1p(-sure))
+    return np.asarray(-(y * np.log(sure) + (1 - y) * np.log1p(-sure)))
 
 
 def z_of(level: float) -> float:
@@ -91,7 +93,7 @@ def z_of(level: float) -> float:
     >>> round(z_of(0.95), 2)
     1.96
     """
-    return float(norm.ppf((1 + level) / 2))
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def wilson(hits: int, n: int, *, level: float = 0.95) -> Interval:
@@ -112,7 +114,7 @@ def auc_parts(y: Array, p: Array) -> tuple[float, Array, Array]:
     """Return the AUC and its structural components: one share per positive row and one per negative row.
 
     A positive's component is the share of negatives that it ranks above, a negative's the share of positives above it,
-    ties counting half; O(n log n) by mid-ranks (DeLong 1988; Sun and Xu 2014).
+    ties counting half (DeLong et al. 1988); O(n log n) by sorting once (Sun and Xu 2014).
     """
     positives, negatives = p[y > 0.5], p[y < 0.5]
     m, n = len(positives), len(negatives)
@@ -121,10 +123,16 @@ def auc_parts(y: Array, p: Array) -> tuple[float, Array, Array]:
             f"The area under the curve needs both answers; {m} of {m + n} are true.",
             remedy="Judge on more rows, or by accuracy, log_loss or brier.",
         )
-    together = rankdata(np.concatenate([positives, negatives]))
-    of_positives = (together[:m] - rankdata(positives)) / n
-    of_negatives = 1.0 - (together[m:] - rankdata(negatives)) / m
+    of_positives = _share_below(negatives, positives)
+    of_negatives = 1.0 - _share_below(positives, negatives)
     return float(of_positives.mean()), of_positives, of_negatives
+
+
+def _share_below(others: Array, values: Array) -> Array:
+    """Return for each of `values` the share of `others` below it, those equal to it counting half."""
+    ordered = np.sort(others)
+    below, not_above = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    return np.asarray((below + not_above) / (2 * len(ordered)), dtype=np.float64)
 
 
 def _auc(y: Array, p: Array, level: float) -> Interval:

@@ -30,7 +30,7 @@ def scorecard(  # noqa: PLR0913 (everything that is judged, and what it is judge
 ) -> Scorecard:
     """Judge the probabilities `p` for the answers `y` (0 or 1, shape [n]) of rows between `start` and `end`.
 
-    `baseline_p` are a linear model's, `champion_p` the live model's on the same rows, `slice_values` holds one value per
+    `baseline_p` are a linear model's, `champion_p` the live model's on the same rows; `slice_values` holds a value per
     row for each column of `gates.slices`.
 
     Raises:

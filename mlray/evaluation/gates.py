@@ -44,7 +44,7 @@ def _baseline(seen: Comparison, asked: float) -> GateResult:
         return GateResult(
             "baseline",
             False,
-            f"{what}; it may be worse by more than {margin:g}, so these rows are too few to tell. {_could_show(seen)}",
+            f"{what}; it may be worse by more than {margin:g}: too few rows to tell. {_could_show(seen)}",
         )
     return GateResult("baseline", True, f"{what}. {_could_show(seen)}")
 
@@ -55,11 +55,8 @@ def _champion(seen: Comparison, asked: float) -> GateResult:
         return GateResult("champion", False, f"{what}, and at least {asked:+.3f} is asked. {_could_show(seen)}")
     loss = seen.excess_loss
     if loss.low > 0:
-        return GateResult(
-            "champion",
-            False,
-            f"{what}, but its probabilities are worse: Brier loss {loss.value:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}] a row.",
-        )
+        worse = f"Brier loss {loss.value:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}] a row"
+        return GateResult("champion", False, f"{what}, but its probabilities are worse: {worse}.")
     return GateResult("champion", True, f"{what}. {_could_show(seen)}")
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from mlray.errors import DataError, SpecError
 
@@ -91,7 +90,8 @@ def point_score(metric: str, y: Sequence[float] | Array, p: Sequence[float] | Ar
 
 def _auc(y: Array, p: Array) -> float:
     """Return the share of pairs in which the positive ranks above the negative, ties counting half (Mann–Whitney)."""
-    positives = float(y.sum())
-    negatives = len(y) - positives
-    above = float(rankdata(p)[y > 0.5].sum()) - positives * (positives + 1) / 2
-    return above / (positives * negatives)
+    negatives = np.sort(p[y < 0.5])
+    positives = np.sort(p[y > 0.5])
+    below = np.searchsorted(negatives, positives, "left")
+    not_above = np.searchsorted(negatives, positives, "right")
+    return float(np.mean((below + not_above) / 2)) / len(negatives)

@@ -1,4 +1,4 @@
-"""Where a sweep looks: every parameter a trainer knows, its good default, and the range searched unless the project says else."""
+"""Where a sweep looks: the parameters a trainer knows, their good defaults, and the ranges searched."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ KNOWN: Mapping[str, Mapping[str, Known]] = {
         "max_bins": Known(True, 2, 255),
     },
 }
-"""Trainer → parameter → what it can be. The number of rounds is `model.rounds`, and the sweep chooses how many of them."""
+"""Trainer → parameter → what it can be. Rounds are not among them: a sweep finds the best up to `model.rounds`."""
 
 
 def _span(low: float, high: float, *, log: bool = False) -> Range:

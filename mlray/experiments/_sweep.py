@@ -12,6 +12,7 @@ from mlray.records import Experiment, Trial
 __all__ = ["DONE", "Look", "Sweep"]
 
 DONE = "all trials done"
+HOPELESS_REASON = "every trial failed"
 HOPELESS = 3
 """When so many trials have failed and none has a score, the next would fail as well."""
 
@@ -71,7 +72,7 @@ class Sweep:
     def _reason(self, elapsed: float) -> str:
         failed = [trial for trial in self.finished if trial.score is None]
         if len(failed) == len(self.finished) >= min(HOPELESS, self.trials):
-            return "every trial failed"
+            return HOPELESS_REASON
         if self.budget is not None and self.spent(elapsed) >= self.budget:
             return f"the budget of {self.budget:.2f} USD is spent"
         if self.limit_seconds is not None and elapsed >= self.limit_seconds:
@@ -165,7 +166,7 @@ class Sweep:
             )
         if best is None:
             raise OverBudget(
-                f"No trial had a score when the sweep stopped after {elapsed:.0f} s: {self.stopped_because or 'nothing ran'}.",
+                f"No trial had a score after {elapsed:.0f} s: {self.stopped_because or 'nothing ran'}.",
                 remedy="Give the sweep more money, or take fewer rounds (model.rounds).",
             )
         return Experiment(

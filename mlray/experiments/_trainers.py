@@ -1,16 +1,16 @@
 """What every trainer offers, and how one is found by its name."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Protocol, cast
 
-from mlray.errors import NotFoundError, SpecError
+from mlray.errors import SpecError
 from mlray.experiments._problem import Array, Problem
 from mlray.plugins import load
 from mlray.ports import Model
 
-__all__ = ["BUILT_IN", "Params", "Run", "Trainer", "available_cores", "fit", "load_model", "trainer"]
+__all__ = ["BUILT_IN", "Params", "Run", "Trainer", "fit", "load_model", "threads_for", "trainer"]
 
 Params = Mapping[str, float | int | str | bool | None]
 
@@ -18,14 +18,17 @@ BUILT_IN = {
     "xgboost": "mlray.experiments.on_xgboost:XGBoost",
     "hist_gradient_boosting": "mlray.experiments.on_sklearn:HistGradientBoosting",
 }
-"""The trainers that come with mlray; others are found as entry points in the group `mlray.trainers`."""
+"""Each trainer and where it is: imported when it is first asked for, since both bring a library with them."""
 
 
 class Run(Protocol):
     """One configuration while it is being trained."""
 
-    def advance(self, rounds: int) -> Array:
-        """Train up to `rounds` rounds in all and return the probabilities of the validation rows, shape [n]."""
+    def advance(self, marks: Sequence[int]) -> Iterator[tuple[int, Array]]:
+        """Train on, and yield the probabilities of the validation rows, shape [n], after each of `marks` rounds in all.
+
+        `marks` rise and lie beyond what was trained before. Who stops asking stops the training.
+        """
         ...
 
 
@@ -57,27 +60,29 @@ def trainer(name: str) -> Trainer:
     Raises:
         SpecError: there is none; the remedy names the closest.
     """
-    try:
-        return cast("type[Trainer]", load("trainers", BUILT_IN.get(name, name)))()
-    except NotFoundError as error:
-        close = get_close_matches(name, BUILT_IN, n=1, cutoff=0.3)
-        closest = f"Did you mean '{close[0]}'? " if close else ""
-        raise SpecError(
-            [f"model.trainers: '{name}' is not a trainer."], remedy=f"{closest}Known: {', '.join(BUILT_IN)}."
-        ) from error
+    if name in BUILT_IN:
+        return cast("type[Trainer]", load("trainers", BUILT_IN[name]))()
+    close = get_close_matches(name, BUILT_IN, n=1, cutoff=0.3)
+    closest = f"Did you mean '{close[0]}'? " if close else ""
+    raise SpecError([f"'{name}' is not a trainer."], remedy=f"{closest}Known: {', '.join(BUILT_IN)}.")
 
 
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+CELLS_PER_THREAD = 1_000_000
+"""With fewer rows times columns a second thread waits more than it works, above all on a busy machine."""
+
+
+def threads_for(x: Array) -> int:
+    """Return how many threads to train with on `x`: all cores that this process may use, where there is work."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, x.size // CELLS_PER_THREAD))
 
 
 def fit(name: str, x: Array, y: Array, categorical: Sequence[int], params: Params, rounds: int, seed: int) -> bytes:
-    """Train the final model on all cores and return its content, to be read by `load_model` of the same trainer.
+    """Train the final model, on all cores where that pays, and return its content, which `load_model` reads.
 
     `x` is float32 of shape [n, f] with NaN for missing, `y` is 0 or 1 of shape [n].
     """
-    return trainer(name).fit(x, y, categorical, params, rounds, seed, available_cores())
+    return trainer(name).fit(x, y, categorical, params, rounds, seed, threads_for(x))
 
 
 def load_model(name: str, content: bytes) -> Model:

@@ -16,9 +16,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from mlray.clock import SystemClock
+from mlray.errors import UnavailableError
 from mlray.experiments._problem import Problem, higher_is_better, point_score
 from mlray.experiments._space import Configuration, first_configurations, spaces
-from mlray.experiments._stopping import marks, rungs
+from mlray.experiments._stopping import marks, past_its_best, rungs
 from mlray.experiments._sweep import Look, Sweep
 from mlray.experiments._trainers import Run, trainer
 from mlray.ports import Progress
@@ -57,6 +58,7 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     Raises:
         SpecError: a fault in `model.trainers`, before anything starts.
         InputError: every trial failed.
+        UnavailableError: this process is not connected to a Ray.
         OverBudget: `budget` (in USD, spent at `price_per_second`) or `limit_seconds` was gone before any score.
     """
     clock = SystemClock()
@@ -64,7 +66,7 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     state = Sweep(model.metric, model.rounds, trials, price_per_second, budget, limit_seconds)
     asked = _Asked(model, problem.seed, first_configurations(model, trials, warm))
     conductor = _Conductor(state, asked, progress, lambda: clock.ticks() - began)
-    free = int(ray.available_resources().get("CPU", 0))
+    free = int(_resources().get("CPU", 0))
     lanes = max(1, min(free, trials))
     data = ray.put(problem)
     with tempfile.TemporaryDirectory(prefix="mlray-sweep-") as folder, _quietly(lanes):
@@ -81,10 +83,23 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
                 trial_name_creator=str,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
-            run_config=tune.RunConfig(name=now_id, storage_path=folder, verbose=0),
+            run_config=tune.RunConfig(
+                name=now_id,
+                storage_path=folder,
+                verbose=0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
         )
         tuner.fit()
     return state.experiment(name=now_id, dataset=dataset, elapsed=clock.ticks() - began, seed=problem.seed)
+
+
+def _resources() -> Mapping[str, float]:
+    # Asked without a connection, Ray would quietly start a cluster of its own.
+    if not ray.is_initialized():
+        raise UnavailableError("A sweep runs on Ray; this process is not connected to one.", remedy="Call `ray.init`.")
+    resources: Mapping[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+    return resources
 
 
 @contextmanager
@@ -127,8 +142,8 @@ class Lane(tune.Trainable):
         self._config = config
         self._seconds = 0.0
         self._run: Run | None = None
+        self._scores: dict[int, float] = {}
         self._steps = list(rungs(config["rounds"]))
-        self._marks = list(marks(config["rounds"]))
 
     def step(self) -> dict[str, Any]:
         """Train up to the next rung and return the scores on the way.
@@ -137,37 +152,41 @@ class Lane(tune.Trainable):
         """
         clock = SystemClock()
         began = clock.ticks()
-        looks: list[tuple[int, float]] = []
-        error = ""
+        error, over = "", False
+        before = len(self._scores)
         try:
-            looks = self._train(self._steps.pop(0))
+            over = self._train(self._steps.pop(0))
         except Exception as problem:  # noqa: BLE001 (whatever a trainer raises is the trial's result)
             error = f"{type(problem).__name__}: {problem}"
         self._seconds += clock.ticks() - began
+        looks = list(self._scores.items())[before:]
         return {
             "score": looks[-1][1] if looks else math.nan,
             "looks": looks,
             "seconds": self._seconds,
             "error": error,
-            "done": bool(error) or not self._steps,
+            "done": bool(error) or over or not self._steps,
         }
 
-    def _train(self, until: int) -> list[tuple[int, float]]:
+    def _train(self, until: int) -> bool:
+        """Train up to `until` rounds, and return whether the trial is past its best."""
         problem: Problem = self._keep("problem", lambda: ray.get(self._config["data"]))
         if self._run is None:
             name = self._config["trainer"]
             learner = trainer(name)
             prepared = self._keep(name, lambda: learner.prepare(problem, 1))
             self._run = learner.start(prepared, self._config["params"], problem.seed, 1)
-        looks = []
-        while self._marks and self._marks[0] <= until:
-            mark = self._marks.pop(0)
-            score = point_score(problem.metric, problem.valid_y, self._run.advance(mark))
+        rounds, done = self._config["rounds"], max(self._scores, default=0)
+        ahead = [mark for mark in marks(rounds) if done < mark <= until]
+        for mark, probabilities in self._run.advance(ahead):
+            score = point_score(problem.metric, problem.valid_y, probabilities)
             if not math.isfinite(score):
                 message = f"the score after {mark} rounds is {score}"
                 raise ValueError(message)
-            looks.append((mark, score))
-        return looks
+            self._scores[mark] = score
+            if past_its_best(self._scores, rounds, higher=higher_is_better(problem.metric)):
+                return True
+        return False
 
     def _keep(self, name: str, make: Any) -> Any:
         """Return what this process keeps under `name` for this sweep, made on first use."""
@@ -231,7 +250,7 @@ class _Rungs(FIFOScheduler):
     """Tune's scheduler: a trial that falls behind at a rung ends."""
 
     def __init__(self, conductor: _Conductor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._conductor = conductor
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
@@ -301,7 +320,7 @@ class _Asked:
         names = [each.trainer for each in self._spaces.values() if each.searched]
         distributions = {"trainer": optuna.distributions.CategoricalDistribution(names)}
         distributions |= {f"{trial.trainer}.{key}": _distribution(domain) for key, domain in space.searched.items()}
-        params = {"trainer": trial.trainer}
+        params: dict[str, Any] = {"trainer": trial.trainer}
         params |= {f"{trial.trainer}.{key}": trial.params[key] for key in space.searched}
         self._study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=trial.score))
 

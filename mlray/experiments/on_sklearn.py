@@ -1,7 +1,7 @@
 """scikit-learn's histogram gradient boosting as a trainer."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,12 @@ from mlray.ports import Model
 
 __all__ = ["HistGradientBoosting"]
 
-MOST_CODES = 255
-"""scikit-learn's limit for the codes of a category; a column with more is treated as a number."""
+MOST_CODES = 32
+"""A column with more codes is treated as a number: scikit-learn neither smooths rare codes nor takes more than 255."""
 
 
 class HistGradientBoosting:
-    """`HistGradientBoostingClassifier`; a model's content is a pickle: its signature is verified before it is loaded."""
+    """`HistGradientBoostingClassifier`; a model's content is a pickle: verify its signature before it is loaded."""
 
     def prepare(self, problem: Problem, threads: int) -> Problem:  # noqa: ARG002 (scikit-learn bins inside `fit`)
         """Return the problem: scikit-learn has no binned form to keep."""
@@ -31,7 +31,7 @@ class HistGradientBoosting:
         self, x: Array, y: Array, categorical: Sequence[int], params: Params, rounds: int, seed: int, threads: int
     ) -> bytes:
         """Train `rounds` rounds and return the classifier as a pickle."""
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         model = _classifier(x, categorical, params, seed).set_params(max_iter=rounds, warm_start=False)
         with threadpool_limits(threads, user_api="openmp"):
@@ -47,12 +47,15 @@ class _Run:
     def __init__(self, problem: Problem, model: Any, threads: int) -> None:
         self._problem, self._model, self._threads = problem, model, threads
 
-    def advance(self, rounds: int) -> Array:
+    def advance(self, marks: Sequence[int]) -> Iterator[tuple[int, Array]]:
         from threadpoolctl import threadpool_limits
 
+        # Each `fit` bins all rows again, so one brings all the rounds, and the scores on the way are told afterwards.
         with threadpool_limits(self._threads, user_api="openmp"):
-            self._model.set_params(max_iter=rounds).fit(self._problem.train_x, self._problem.train_y)
-            return np.asarray(self._model.predict_proba(self._problem.valid_x)[:, 1], dtype=np.float64)
+            self._model.set_params(max_iter=marks[-1]).fit(self._problem.train_x, self._problem.train_y)
+            for rounds, staged in enumerate(self._model.staged_predict_proba(self._problem.valid_x), start=1):
+                if rounds in marks:
+                    yield rounds, np.asarray(staged[:, 1], dtype=np.float64)
 
 
 class _Model:

@@ -1,6 +1,6 @@
 """XGBoost as a trainer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,11 +66,12 @@ class _Run:
         self._booster = xgb.Booster(dict(params), [train, valid])
         self._done = 0
 
-    def advance(self, rounds: int) -> Array:
-        for iteration in range(self._done, rounds):
-            self._booster.update(self._train, iteration)
-        self._done = max(self._done, rounds)
-        return np.asarray(self._booster.predict(self._valid), dtype=np.float64)
+    def advance(self, marks: Sequence[int]) -> Iterator[tuple[int, Array]]:
+        for mark in marks:
+            for iteration in range(self._done, mark):
+                self._booster.update(self._train, iteration)
+            self._done = mark
+            yield mark, np.asarray(self._booster.predict(self._valid), dtype=np.float64)
 
 
 class _Model:

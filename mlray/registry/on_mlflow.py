@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -326,5 +326,5 @@ def _params(trial: Trial) -> list[Any]:
     ]
 
 
-def _millis(moment: Any) -> int:
+def _millis(moment: datetime) -> int:
     return round(1000 * moment.timestamp())
