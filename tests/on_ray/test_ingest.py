@@ -11,7 +11,13 @@ from mlray.data.on_ray import scan_on_ray
 from mlray.errors import DataError
 from mlray.spec import read_spec
 
-pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_session")]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.usefixtures("ray_session"),
+    # Ray sets and defines its own deprecated settings and fields.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context"),
+    pytest.mark.filterwarnings("ignore:Using extra keyword arguments on `Field`"),
+]
 
 FLIGHTS = Path(__file__).parents[2] / "jobs" / "flights"
 APRIL = datetime(2013, 4, 1, tzinfo=UTC)
