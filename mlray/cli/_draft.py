@@ -63,7 +63,6 @@ def project_text(look: Look, name: str, source: str, schema: str, question: str,
 def features_text(look: Look) -> str:
     """Return `features.py` for the table of `look`: all that is known before, the time as hour and weekday."""
     left_out = [column.name for column in _used(look) if column.type == "timestamp"]
-    left_out += [column.name for column in _used(look) if _is_name(column, look)]
     dropped = ", ".join(json.dumps(name, ensure_ascii=False) for name in dict.fromkeys(left_out))
     time = json.dumps(look.time.name, ensure_ascii=False)
     return f'''"""What is known about a row before its answer is."""
@@ -74,7 +73,7 @@ import pandas as pd
 def features(rows: pd.DataFrame) -> pd.DataFrame:
     """Return one row of features per row; text becomes categories, numbers stay numbers."""
     time = rows[{time}]
-    return rows.drop(columns=[{dropped}]).assign(hour=time.dt.hour, weekday=time.dt.dayofweek)
+    return rows.drop(columns=[{dropped}]).assign(hour=time.dt.hour, weekday=time.dt.day_of_week)
 '''
 
 
@@ -84,6 +83,10 @@ def _columns(look: Look) -> Iterable[str]:
     for column in _used(look):
         if column == look.target:
             long.append(f"    {_quoted(column.name)}: {{type: {column.type}, known: later}}")
+        elif _is_name(column, look):
+            long.append(
+                f"    {_quoted(column.name)}: {{type: {column.type}, known: later}}   # a request need not name its row"
+            )
         elif column.nulls:
             long.append(f"    {_quoted(column.name)}: {{type: {column.type}, nullable: true}}")
         else:
@@ -92,10 +95,18 @@ def _columns(look: Look) -> Iterable[str]:
     told = wrap(f"left out, since it is nested or empty: {', '.join(lost)}", 100) if lost else []
     if len(short) + len(long) <= 16:
         return [*short, *long, *(f"    # {line}" for line in told)]
-    packed = ", ".join(line.strip() for line in [*short, *long])
-    # A comma ends each column; none stands within a column's own braces.
-    rows = wrap(packed, 112, break_long_words=False, break_on_hyphens=False)
-    return [*(f"    # {line}" for line in told), "    {", *(f"      {row}" for row in rows), "    }"]
+    packed = _packed([line.partition("   #")[0].strip() for line in [*short, *long]], 112)
+    return [*(f"    # {line}" for line in told), "    {", *(f"      {row}" for row in packed), "    }"]
+
+
+def _packed(items: Iterable[str], width: int) -> list[str]:
+    """Return the items with commas, as many to a line as fit: a key of a flow mapping must not run over its line."""
+    rows = [""]
+    for item in items:
+        if rows[-1] and len(rows[-1]) + len(item) + 2 > width:
+            rows.append("")
+        rows[-1] += f"{' ' if rows[-1] else ''}{item},"
+    return rows
 
 
 def _drift(times: _Times) -> list[str]:

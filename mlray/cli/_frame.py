@@ -107,15 +107,15 @@ class _Stop:
 
     def __init__(self) -> None:
         self.closing = False
-        self._last = -math.inf
+        self.last = -math.inf
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         now = SystemClock().ticks()
-        if self.closing or now - self._last < PATIENCE:
+        if self.closing or now - self.last < PATIENCE:
             # Cleaning up by halves would leave processes behind. Not by print: a handler may interrupt a print.
             os.write(2, b"\nEnding what was started; a moment ...\n")
             return
-        self._last = now
+        self.last = now
         raise Stopped(number)
 
 
@@ -125,6 +125,7 @@ _stop = _Stop()
 @contextmanager
 def _signals() -> Iterator[None]:
     """Treat SIGTERM and a closed terminal as Ctrl-C, so that they too end what was started."""
+    _stop.last = -math.inf
     # A shell lets a background job ignore SIGINT; whoever sends it all the same wants us to end. But what ignores a
     # closed terminal, as `nohup mlray run` does, goes on without it.
     hung_up = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN else []

@@ -12,6 +12,8 @@ from mlray.spec import did_you_mean
 
 __all__ = ["Look", "Seen", "look"]
 
+KNOWN = (".parquet", ".pq", ".csv", ".csv.gz")
+
 # Names that a person gives to the answer; the first that fits is taken when none is named.
 _ANSWERS = ("target", "label", "y", "outcome", "churned", "returned", "default", "fraud", "clicked", "converted")
 
@@ -68,6 +70,9 @@ def _files(data: str) -> tuple[str, tuple[Path, ...]]:
         found = files(Path.cwd(), data)
     except DataError as error:
         raise InputError(error.problem, remedy=error.remedy) from error
+    odd = [file.name for file in found if not file.name.lower().endswith(KNOWN)]
+    if odd:
+        raise InputError(f"'{odd[0]}' is neither Parquet nor CSV by its name.", remedy=f"Known: {', '.join(KNOWN)}.")
     return os.path.abspath(data), tuple(found)  # noqa: PTH100 (resolve() would follow the links of a pattern)
 
 
@@ -75,11 +80,12 @@ def _read(files: Sequence[Path]) -> Any:  # noqa: ANN401 (a pyarrow.Table)
     import pyarrow as pa
     from pyarrow import csv, parquet
 
+    empty = csv.ConvertOptions(strings_can_be_null=True)
     tables = []
     for file in files:
         try:
             is_csv = file.name.lower().endswith((".csv", ".csv.gz"))
-            tables.append(csv.read_csv(file) if is_csv else parquet.read_table(file))
+            tables.append(csv.read_csv(file, convert_options=empty) if is_csv else parquet.read_table(file))
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{file} cannot be read: {str(error).splitlines()[0]}.") from error
     table = pa.concat_tables(tables, promote_options="permissive")

@@ -62,7 +62,7 @@ def _result(result: "RunResult") -> None:
     out.print(decision_table(result.decisions, result.outcomes, injected=injected))
     took = sum(result.seconds.values())
     stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in result.seconds.items())
-    typer.echo(f"\n{result.endpoint}\n{result.requests:,} requests; {took:.0f} s ({stages})\nReport: {result.report}")
+    typer.echo(f"\n{result.requests:,} requests answered; {took:.0f} s ({stages})\nReport: {result.report}")
 
 
 def ingest(project: Here = Path(), *, until: Until = None, json: Json = False) -> None:
