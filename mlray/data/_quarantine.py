@@ -1,7 +1,6 @@
 """Rows that break the contract: kept whole, with the file, the place and the reason."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from mlray.data._convert import flat
 
 __all__ = ["SCHEMA", "Faults", "quarantine", "repeats"]
 
@@ -103,16 +104,8 @@ def repeats(table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) 
 
 
 def _set_aside(source: str, places: Iterable[int], reasons: Sequence[str], rows: pa.Table) -> pa.Table:
-    """Return `rows` as a quarantine table (see SCHEMA)."""
-    texts = [
-        json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False) for row in rows.to_pylist()
-    ]
-    columns = [
-        pa.array([source] * len(texts), pa.string()),
-        pa.array(places, pa.int64()),
-        pa.array(reasons),
-        pa.array(texts),
-    ]
+    count = rows.num_rows
+    columns = [pa.array([source] * count, pa.string()), pa.array(places, pa.int64()), pa.array(reasons), _json(rows)]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
@@ -121,7 +114,32 @@ def quarantine() -> pa.Table:
     return SCHEMA.empty_table()
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value if isinstance(value, str | int | float | None) else str(value)
+def _json(rows: pa.Table) -> pa.Array:
+    """Return each of `rows` as a JSON object; whole columns at a time, since a wrong unit sets a whole file aside."""
+    pieces: list[str | pa.Array] = []
+    for name in rows.column_names:
+        pieces += [f"{', ' if pieces else '{'}{json.dumps(name, ensure_ascii=False)}: ", _json_values(flat(rows[name]))]
+    return pc.binary_join_element_wise(*pieces, "}", "")
+
+
+def _json_values(column: pa.Array) -> pa.Array:
+    kind = column.type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        return pc.fill_null(column.cast(pa.string()), "null")
+    if pa.types.is_floating(kind):
+        text = column.cast(pa.float64()).cast(pa.string())
+        # JSON has no infinity and no NaN.
+        quoted = pc.binary_join_element_wise('"', text, '"', "")
+        return pc.fill_null(pc.if_else(pc.is_finite(column), text, quoted), "null")
+    encoded = _text(column).dictionary_encode()
+    words = pa.array([json.dumps(word, ensure_ascii=False) for word in encoded.dictionary.to_pylist()], pa.string())
+    return pc.fill_null(words.take(encoded.indices), "null")
+
+
+def _text(column: pa.Array) -> pa.Array:
+    plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    try:
+        return plain.cast(pa.string())
+    except pa.ArrowException:
+        # Lists, structures and bytes that are no text have no form of their own.
+        return pa.array([None if value is None else str(value) for value in plain.to_pylist()], pa.string())

@@ -54,6 +54,36 @@ def test_the_quarantine_keeps_what_the_source_said_even_what_json_cannot():
     assert json.loads(aside["row"][0].as_py())["weight"] == "inf"
 
 
+def test_the_quarantine_has_every_value_of_the_row_whatever_its_type():
+    odd = pa.table(
+        {
+            "at": pa.array([NOON], pa.timestamp("us", "UTC")),
+            "order": pa.array([0], pa.int16()),
+            "shop": pa.array(['the "north"']).dictionary_encode(),
+            "weight": [0.5],
+            "gift": [True],
+            "days_back": pa.nulls(1),
+            "list": [[1, None]],
+            "bytes": [b"\xff"],
+            "nothing": pa.array([None], pa.list_(pa.int64())),
+            'ä"b': pa.array([float("nan")]),
+        }
+    )
+    aside = contract().apply(odd, "orders-1.parquet").set_aside
+    assert json.loads(aside["row"][0].as_py()) == {
+        "at": "2024-01-01 12:00:00.000000Z",
+        "order": 0,
+        "shop": 'the "north"',
+        "weight": 0.5,
+        "gift": True,
+        "days_back": None,
+        "list": "[1, None]",
+        "bytes": "b'\\xff'",
+        "nothing": None,
+        'ä"b': "nan",
+    }
+
+
 def test_positions_are_those_of_the_file():
     checked = contract().apply(orders({"order": 0}), "orders-1.parquet", positions=np.array([41]))
     assert checked.set_aside["position"].to_pylist() == [41]
