@@ -33,7 +33,8 @@ def ingest(
     """Read what is new in the source before `until` through the contract, and commit it as the next version.
 
     Reading goes on at the head's cursor; a changed contract starts again from the beginning, so that one contract holds
-    for all rows of a version. Rows that break it are set aside with reasons. Returns the head where nothing is new.
+    for all rows of a version. Rows that break it are set aside with reasons. Returns the head where nothing is new; a
+    row that is older than the cursor and comes late is not read.
     `run` carries out the parts: `scan_here`, or `scan_on_ray`. Quality counts the rows of the source and of lookups.
 
     Raises:

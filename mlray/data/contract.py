@@ -73,8 +73,12 @@ class Contract:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that a row promises: columns, lookups, key, time and target, but not where rows come from."""
-        told = self.data.model_dump(mode="json", include={"time", "key", "columns", "target"})
+        """SHA-256 of all that makes a row what it is: columns, lookups, mappings, key, time and target.
+
+        Where rows come from is no part of it; how a source's words are read is, so that a corrected mapping is
+        noticed and the rows are read again.
+        """
+        told = self.data.model_dump(mode="json", include={"time", "key", "columns", "mappings", "target"})
         lookups = {
             name: lookup.model_dump(mode="json", exclude={"source"}) for name, lookup in self.data.lookups.items()
         }

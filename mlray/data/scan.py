@@ -1,6 +1,7 @@
 """One task: a file is read, cut to its window, brought into the contract, joined, profiled and written, in one go.
 
-Rows never travel: a task returns a name, counts and a profile. What runs the tasks is somebody else's choice.
+Rows never travel: a task returns a name, counts and a profile. What runs the tasks is somebody else's choice. A task
+holds its file in memory whole, so that the largest file, not the sum of all, is what a node must have room for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -119,9 +119,11 @@ def _meets(ends: tuple[datetime, datetime], start: datetime | None, until: datet
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        _once(path, file.schema_arrow.names)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, "Parquet", error) from error
+    return file
 
 
 def _group_spans(file: pq.ParquetFile, column: str) -> list[tuple[datetime, datetime] | None]:
@@ -163,14 +165,23 @@ def _read_csv(path: Path) -> pa.Table:
             if file.read(len(_MAGIC)) == _MAGIC:
                 raise DataError(f"{path} is Parquet, though its name says CSV.", remedy="Rename it to .parquet.")
         with pyarrow.csv.open_csv(path) as reader:
-            names = reader.schema.names
+            names = _once(path, reader.schema.names)
         # Everything as text: guessing types from the first block makes 007 a number, or fails on the second block.
         options = pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), null_values=_MISSING, strings_can_be_null=True
         )
-        return pyarrow.csv.read_csv(path, convert_options=options)
+        # A quoted value may span lines; without this, it would be cut where a block of the file happens to end.
+        parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+        return pyarrow.csv.read_csv(path, convert_options=options, parse_options=parsing)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, "CSV", error) from error
+
+
+def _once(path: Path, names: list[str]) -> list[str]:
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f"{path} has the column '{repeated}' twice.", remedy="Rename or remove one in the file.")
+    return names
 
 
 def _unreadable(path: Path, kind: str, error: Exception) -> DataError:

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlray.data._convert import ARROW
-from mlray.data._files import claim, fresh_name, lent_folder, place, write_aside
+from mlray.data._files import claim, lent_folder, place, write_aside
 from mlray.errors import DataError, NotFoundError, StoreError
 from mlray.ids import Json, canonical, digest, digest_of
 from mlray.records import DatasetVersion, Fragment, Quality
@@ -70,14 +70,15 @@ class Store:
         metadata = {TIME: time.encode()} if time else None
         rows = table.replace_schema_metadata(metadata).combine_chunks()
         try:
-            aside = fresh_name(self._aside)
-            # Layout is stated, so that equal rows give equal bytes whatever the library's defaults become.
-            pq.write_table(rows, aside, compression="zstd", row_group_size=ROW_GROUP, version="2.6", store_schema=True)
-            with aside.open("rb+") as file:
-                name = file_digest(file, "sha256").hexdigest()
-                size = file.tell()
-                os.fsync(file.fileno())
-            place(aside, self.path(name))
+            with self.aside() as folder:
+                aside = folder / "rows"
+                # Layout is stated, so that equal rows give equal bytes whatever the library's defaults become.
+                pq.write_table(rows, aside, compression="zstd", row_group_size=ROW_GROUP, version="2.6")
+                with aside.open("rb+") as file:
+                    name = file_digest(file, "sha256").hexdigest()
+                    size = file.tell()
+                    os.fsync(file.fileno())
+                place(aside, self.path(name))
         except OSError as error:
             raise _unwritable(self.root, error) from error
         return Fragment(name, table.num_rows, size, source)

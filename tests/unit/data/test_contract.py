@@ -268,11 +268,12 @@ def test_the_truth_may_be_a_boolean_or_a_whole_number(kind):
     assert contract(columns=columns, target=target).target(rows).to_pylist() == [True, False]
 
 
-def test_the_digest_is_of_the_promise_and_not_of_where_rows_come_from():
+def test_the_digest_is_of_what_makes_a_row_and_not_of_where_it_comes_from():
     one = contract()
-    assert one.digest == contract(source="elsewhere-*.csv", mappings=[]).digest
+    assert one.digest == contract(source="elsewhere-*.csv").digest
     columns = spec().model_dump()["columns"] | {"order": {"type": "integer", "min": 2}}
     assert one.digest != contract(columns=columns).digest
+    assert one.digest != contract(mappings=[]).digest
 
 
 def test_a_contract_survives_json_text():

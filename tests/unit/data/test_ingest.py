@@ -163,6 +163,14 @@ def test_a_changed_contract_reads_everything_again(project):
     assert two.quality.set_aside["order below 2"] == 1
 
 
+def test_a_mapping_that_is_added_later_brings_back_what_was_set_aside(project):
+    project.source(1, {}, {"order": 2, "shop": "N"})
+    one = project.ingest()
+    two = project.ingest(mappings=[{"files": "*", "values": {"shop": {"N": "north"}}}])
+    assert (project.orders(one), project.orders(two)) == ([1], [1, 2])
+    assert "shop is not an allowed value" not in two.quality.set_aside
+
+
 def test_lookup_rows_are_counted_once_over_all_versions(project):
     project.weather(
         *({"shop": "north", "at": NOON + hour * HOUR, "temp": 1.0 * hour} for hour in range(6)),

@@ -146,6 +146,20 @@ def test_an_empty_csv_with_a_header_has_no_rows(tmp_path):
     assert sources.read(path, {"x"}).table.num_rows == 0
 
 
+def test_a_value_of_several_lines_is_one_value(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('x,note\n1,"two\nlines"\n', encoding="utf-8")
+    assert sources.read(path, {"note"}).table["note"].to_pylist() == ["two\nlines"]
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("x,x\n1,2\n", encoding="utf-8")
+    pq.write_table(pa.table([[1], [2]], names=["x", "x"]), tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        with pytest.raises(DataError, match=rf"{name} has the column 'x' twice"):
+            sources.read(tmp_path / name, {"x"})
+
+
 def test_another_kind_of_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="neither Parquet nor CSV"):
         sources.read(tmp_path / "a.xlsx", {"x"})
