@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 __all__ = ["effect_ratio", "failures_e", "worse_e"]
 
@@ -18,7 +17,9 @@ MARGIN = 0.001
 every score would look like a perfectly consistent difference."""
 EFFECTS = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Mean over standard deviation of the daily differences that the test looks for, mixed evenly."""
-_GRID = np.linspace(-12.0, 12.0, 2_401)
+_POINTS = 481
+# Simpson's rule: 1 4 2 4 … 2 4 1, thirds.
+_WEIGHTS = np.array([1.0, *([4.0, 2.0] * (_POINTS // 2 - 1)), 4.0, 1.0]) / 3
 
 
 def worse_e(differences: Sequence[float], rows: Sequence[int]) -> float:
@@ -29,8 +30,9 @@ def worse_e(differences: Sequence[float], rows: Sequence[int]) -> float:
     test is the mixture sequential t-test: likelihood ratios of scale-free effects with the unknown day-to-day spread
     integrated out under the right Haar prior (Lai 1976; Wang and Ramdas, "Anytime-valid t-tests and confidence
     sequences", 2024). It assumes that the daily differences are independent and roughly normal with variance inverse
-    to the day's rows. Where they are not (heavy tails, unequal spread, days alike in a row), tests/laws/test_rollout.py
-    measures what it costs.
+    to the day's rows. tests/laws/test_rollout.py measures what it costs where they are not: heavy tails and unequal
+    days nothing, days alike in a row (correlation 0.3) something that the promise still covers; only a candidate that
+    is a little worse on most days and much better on a few rare ones is rolled back more often than promised.
 
     Args:
         differences: Mean loss of the candidate less that of the live version, by day.
@@ -58,18 +60,14 @@ def effect_ratio(effect: float, total: float, information: float, count: int) ->
         count: Observations.
     """
     pull = effect * total
-    # The integrand v^(count-1)·exp(pull·v - v²/2) is log-concave with its top here and a width below one.
+    # The integrand v^(count-1)·exp(pull·v - v²/2) is log-concave, with its top here and less than one wide.
     top = pull / 2 + math.sqrt(pull**2 / 4 + count - 1)
-    v = top + _GRID
-    v = v[v > 0]
-    log_integral = _log_integral((count - 1) * np.log(v) + pull * v - v**2 / 2, v)
+    v = np.linspace(max(1e-9, top - 12), top + 12, _POINTS)
+    logs = (count - 1) * np.log(v) + pull * v - v**2 / 2
+    peak = float(logs.max())
+    log_integral = peak + math.log(float(_WEIGHTS @ np.exp(logs - peak)) * float(v[1] - v[0]))
     log_norm = (count / 2 - 1) * math.log(2) + math.lgamma(count / 2)
     return math.exp(min(log_integral - log_norm - effect**2 * information / 2, 500.0))
-
-
-def _log_integral(logs: npt.NDArray[np.float64], at: npt.NDArray[np.float64]) -> float:
-    peak = float(logs.max())
-    return peak + math.log(float(np.trapezoid(np.exp(logs - peak), at)))
 
 
 def failures_e(candidate: int, live: int) -> float:
