@@ -33,6 +33,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 QUICK = {"learning_rate": 0.2, "max_depth": 5, "min_child_weight": 8.0}
 """The challenger: small enough to be nearly free, good enough to show what fresh data would bring."""
 QUICK_ROUNDS, QUICK_SHARE = 25, 0.25
+BASELINE_ROWS = 50_000
+"""Rows that the linear baseline learns from: a straight line gains nothing from more."""
 
 
 def quiet(done: float, total: float, note: str = "") -> None:
@@ -189,9 +191,10 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
     )
     parts = split(space, dataset)
     fitted, x, xv = _matrices(space, parts.train, parts.valid)
+    chosen = _some(x.values.shape[0], space.spec.model.sweep_rows, space.spec.model.seed)
     problem = Problem(
-        x.values,
-        labels(space, parts.train),
+        x.values[chosen],
+        labels(space, parts.train)[chosen],
         xv.values,
         labels(space, parts.valid),
         x.names,
@@ -263,7 +266,8 @@ def _judge(
     x = fitted.apply(parts.holdout)
     p = _predict(best.trainer, known, y_known, best.params, best.rounds, spec.model.seed, x)
     quick = _quick(known, y_known, x, spec.model.seed)
-    baseline = linear_baseline(known.values, y_known, known.categorical).predict(x.values)
+    some = _some(len(y_known), BASELINE_ROWS, spec.model.seed)
+    baseline = linear_baseline(known.values[some], y_known[some], known.categorical).predict(x.values)
     champion = predictor(space, live).predict(parts.holdout) if live else None
     columns = {name: parts.holdout.column(name).to_pylist() for name in spec.gates.slices}
     card = scorecard(
@@ -280,6 +284,13 @@ def _judge(
     gap = metrics(y, quick)["error"].value - metrics(y, p)["error"].value
     traits = {"challenger_gap": max(0.0, gap), "holdout_error": metrics(y, p)["error"].value}
     return card, traits, calibration(y, p).to_json()
+
+
+def _some(rows: int, most: int, seed: int) -> Array:
+    """Return which rows to look at: all, or `most` of them drawn at random, in their order."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
 def _edge(table: pa.Table, column: str, *, first: bool) -> datetime:

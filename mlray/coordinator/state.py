@@ -120,6 +120,9 @@ def _effect(state: State, decision: Decision) -> State:
             return replace(state, rollout=None, live=version, live_since=decision.at, accumulated=0.0)
         case Act.ROLL_BACK:
             return replace(state, rollout=None)
+        case Act.REJECT:
+            # The evidence said that fresh data would help, and the gate has shown that they did not: it starts anew.
+            return replace(state, accumulated=0.0)
         case _:
             return state
 

@@ -97,3 +97,13 @@ def test_a_deferral_that_ran_out_is_not_asked_about_every_day():
         decided(2, Act.HOLD, NOON + DAY, accumulated=80.0),
     ]
     assert fold(told).deferred_until is None
+
+
+def test_a_rejected_candidate_lets_the_evidence_start_anew():
+    told = [
+        decided(1, Act.RETRAIN, accumulated=120.0),
+        decided(2, Act.REJECT, NOON, "d1", version=2),
+        done(3, 1),
+        done(4, 2),
+    ]
+    assert fold(told).accumulated == 0.0
