@@ -1,6 +1,7 @@
 """Profiles add up: whatever way rows are cut, ordered and merged, the bits are the same."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -41,9 +42,7 @@ def test_any_partition_in_any_order_gives_the_same_bits(rows, seen, cuts):
     reference = Reference.of(table(seen))
     whole = table(rows)
     borders = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
-    parts = [
-        profile(whole.slice(start, end - start), reference) for start, end in zip(borders, borders[1:], strict=False)
-    ]
+    parts = [profile(whole.slice(start, end - start), reference) for start, end in pairwise(borders)]
     assert merged(parts).to_json() == profile(whole, reference).to_json()
     assert merged(parts[::-1]).to_json() == profile(table(rows[::-1]), reference).to_json()
 
