@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,9 +50,10 @@ def ray_with_dashboard() -> Iterator[RunningRay]:
     yield RunningRay(
         str(context.address_info["address"]), f"http://{context.dashboard_url}", _TOKEN.read_text(encoding="utf-8")
     )
-    from ray import serve
+    if "ray.serve" in sys.modules:
+        from ray import serve
 
-    serve.shutdown()
+        serve.shutdown()
     ray.shutdown()
 
 
