@@ -3,10 +3,9 @@
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import ray
-from ray.actor import ActorHandle
 from ray.exceptions import RayTaskError
 
 from mlray.coordinator.cluster import NAMESPACE
@@ -21,7 +20,7 @@ from mlray.coordinator.workspace import Workspace
 from mlray.errors import MlrayError, NotFoundError, UnavailableError
 from mlray.records import DatasetVersion, Decision, Endpoint, Experiment, ModelVersion, Spend, Trial
 
-__all__ = ["Coordinator", "call", "coordinator", "do", "end", "workshop"]
+__all__ = ["Coordinator", "call", "coordinator", "cpus", "do", "end", "tick", "workshop"]
 
 POLL_SECONDS = 5.0
 
@@ -36,11 +35,11 @@ def call(reference: Any) -> Any:
         raise
 
 
-def workshop(project: str) -> "ActorHandle[Any]":
+def workshop(project: str) -> Any:
     """Return the project's workshop, started where it is missing."""
     space = Workspace.at(project)
     return (
-        ray.remote(Workshop)
+        cast("Any", ray.remote(Workshop))
         .options(
             name=f"{space.name}-workshop",
             namespace=NAMESPACE,
@@ -55,7 +54,7 @@ def workshop(project: str) -> "ActorHandle[Any]":
 
 
 def do(
-    shop: "ActorHandle[Any]",
+    shop: Any,
     key: str,
     flow: str,
     arguments: Mapping[str, Any],
@@ -168,11 +167,11 @@ class Coordinator:
 
 def coordinator(
     project: str, url: str, fault: tuple[int, str] | None = None, failpoints: Mapping[str, str] | None = None
-) -> "ActorHandle[Any]":
+) -> Any:
     """Return the project's coordinator, started where it is missing: one per project, and a crashed one comes back."""
     space = Workspace.at(project)
     return (
-        ray.remote(Coordinator)
+        cast("Any", ray.remote(Coordinator))
         .options(
             name=f"{space.name}-coordinator",
             namespace=NAMESPACE,
@@ -185,6 +184,16 @@ def coordinator(
         )
         .remote(project, url, fault, failpoints)
     )
+
+
+def tick(project: str, watcher: Any, now: datetime, heard: Callable[[Report], None] | None = None) -> None:
+    """Let the coordinator look at `now`, passing on how far the work has come that it waits for."""
+    reference = watcher.tick.remote(now)
+    while heard and not ray.wait([reference], timeout=0.5)[0]:
+        report = call(workshop(project).latest.remote())
+        if report is not None:
+            heard(report)
+    call(reference)
 
 
 def end(project: str) -> None:
@@ -201,4 +210,4 @@ def cpus() -> int:
     """Return how many CPUs the cluster has; UnavailableError when we are not joined to one."""
     if not ray.is_initialized():
         raise UnavailableError("not joined to a Ray.", remedy="Call Project.connect() first.")
-    return int(ray.cluster_resources().get("CPU", 1))
+    return int(cast("Any", ray).cluster_resources().get("CPU", 1))

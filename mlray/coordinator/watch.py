@@ -129,8 +129,9 @@ class Watch:
             outcome = act(decision, self._hands, self._failpoints)
         follow = self._follow(decision, outcome, now)
         if outcome.spend is not None:
-            outcome = replace(outcome, spend=_with_release(outcome.spend, follow, self._spec))
-            settle(self._journal, decision.id, outcome.spend)
+            spent = _with_release(outcome.spend, follow, self._spec)
+            settle(self._journal, decision.id, spent)
+            outcome = replace(outcome, spend=spent)
         if follow is not None:
             # Before the outcome: a crash between the two leaves the cause open, and asking again finds the same model.
             self._journal.append("decision", follow.subject, follow.to_json(), at=follow.at, key=follow.id)

@@ -140,7 +140,7 @@ def _life(project: "Project", timed: _Timed, fault: tuple[int, str] | None, unti
         say(str(verdict))
     coordinator = project._coordinator(fault)  # noqa: SLF001
     with timed.stage("train") as progress:
-        _tick(project, coordinator, start, _relay(progress))
+        on_ray.tick(project.folder, coordinator, start, _relay(progress))
         decisions = decisions_in(project.journal())
         _must_be_live(decisions)
         say(str(project.model()))
@@ -164,20 +164,6 @@ def _relay(progress: Progress) -> Any:  # noqa: ANN401
     return lambda report: progress(report.done, report.total, report.note)
 
 
-def _tick(project: "Project", coordinator: Any, now: datetime, heard: Any = None) -> None:  # noqa: ANN401
-    """Let the coordinator look at `now`, passing on how far a training has come."""
-    import ray
-
-    from mlray.coordinator import on_ray
-
-    reference = coordinator.tick.remote(now)
-    while heard and not ray.wait([reference], timeout=0.5)[0]:
-        report = on_ray.call(on_ray.workshop(project.folder).latest.remote())
-        if report is not None:
-            heard(report)
-    on_ray.call(reference)
-
-
 def _days(
     project: "Project",
     replay: Replay,
@@ -186,6 +172,7 @@ def _days(
     progress: Progress,
     say: Any,  # noqa: ANN401
 ) -> int:
+    from mlray.coordinator import on_ray
     from mlray.coordinator.release import client
 
     space = project.space
@@ -205,7 +192,7 @@ def _days(
             def heard(report: Any, number: int = number, note: str = note) -> None:  # noqa: ANN401
                 progress(number, replay.days, f"{note}, retraining: {report.note}")
 
-            _tick(project, coordinator, day.end, heard)
+            on_ray.tick(project.folder, coordinator, day.end, heard)
             entries = space.journal.entries(after=seq)
             seq = entries[-1].seq if entries else seq
             for decision in decisions_in(entries):

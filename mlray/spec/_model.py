@@ -53,7 +53,7 @@ class Model(Part):
     retrain_trials: int = Field(default=4, ge=1, le=100_000)
     """Trials of a later sweep, which starts from the best configurations known."""
     sweep_rows: int = Field(default=60_000, ge=100)
-    """Rows that a sweep learns from, drawn at random where there are more; the best configuration then learns from all."""
+    """Rows that a sweep learns from, drawn at random where there are more; the winner then learns from all."""
     rounds: int = Field(default=120, ge=1, le=100_000)
     """Boosting rounds at most; poor trials are stopped earlier."""
     window: Duration = "90 days"

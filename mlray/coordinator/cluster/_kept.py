@@ -31,7 +31,7 @@ class Kept:
         import psutil
 
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.started) < 1.0
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < 1.0)
         except psutil.Error:
             return False
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import Any, cast
 
 from mlray.coordinator.cluster import NAMESPACE, Kept, environment, local_settings, read_kept
 from mlray.errors import UnavailableError
@@ -110,7 +111,7 @@ def _start(keys: Path, cpus: int | None) -> Connection:
                 f"a local Ray could not be started: {error}.", remedy="`mlray doctor` says what is wrong here."
             ) from error
         raise
-    return Connection(str(context["address"]), ours=True, leave=leave)
+    return Connection(str(cast("Any", context).address_info["address"]), ours=True, leave=leave)
 
 
 def _kill(process: object) -> None:
