@@ -33,11 +33,10 @@ class Period:
 def expected_score(metric: str, curve: Sequence[CurvePoint], periods: Sequence[Period], rows: int) -> Interval:
     """Return what a tuned model trained on `rows` rows will probably reach on the next period.
 
-    The centre is the mean over past periods, each carried along the learning curve to `rows` rows, and what tuning
+    The centre is the mean over past periods, each carried along the learning curve to `rows` rows, plus what tuning
     usually adds. The curve is a + b·n^-c, fitted by least squares and averaged over `EXPONENTS`. The interval is for
-    one new period, not for the mean of many: periods differ, and the spread among them (Student's t) is most of it;
-    without enough periods, only the last point's own interval is left. Added to it are the doubts about the curve's shape and
-    about the tuning.
+    one new period, not for the mean of many: periods differ, and their spread (Student's t) is most of it. With too few
+    periods only the last point's own interval is left. The doubts about the curve's shape and the tuning are added.
     """
     sign = 1.0 if HIGHER_IS_BETTER[metric] else -1.0
     last = curve[-1].score

@@ -1,5 +1,6 @@
 """The baselines and the feasibility study, on scikit-learn."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from mlray.evaluation._expect import Period, expected_score, judge_goal
 from mlray.evaluation._metrics import score
 from mlray.ports import Model, Progress
 from mlray.records import CurvePoint, Feasibility
+
+# Read once, when OpenMP is loaded: threads that wait by spinning made a fit on a busy machine five times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = ["feasibility", "linear_baseline"]
 
@@ -55,7 +59,7 @@ def linear_baseline(x: Array, y: Array, categorical: Sequence[int]) -> Model:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep OpenMP and BLAS to one thread: on a busy machine two that wait for each other took 30 times as long."""
+    """Keep OpenMP and BLAS to one thread: the tables are small, and two would mostly wait for each other."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1):
@@ -82,6 +86,8 @@ class _Question:
         """Return a quick model's probabilities for `rows` after it has learnt from `x` and `y`."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
+        # Binning fails on a column without any value; filled with one value it is simply never split.
+        x = np.where(np.isnan(x).all(axis=0), np.float32(0), x)
         codes = [column for column in self.categorical if np.nanmax(x[:, column], initial=0) < MOST_CODES]
         model = HistGradientBoostingClassifier(
             categorical_features=codes or None, early_stopping=False, random_state=self.seed, **QUICK

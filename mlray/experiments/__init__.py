@@ -2,7 +2,7 @@
 
 from mlray.experiments._problem import METRICS, Problem, higher_is_better, point_score
 from mlray.experiments._space import Space, check_space, first_configurations, spaces
-from mlray.experiments._stopping import keeps_up, marks, rungs
+from mlray.experiments._stopping import keeps_up, marks, past_its_best, rungs
 from mlray.experiments._trainers import Trainer, fit, load_model, trainer
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "keeps_up",
     "load_model",
     "marks",
+    "past_its_best",
     "point_score",
     "rungs",
     "spaces",

@@ -67,7 +67,7 @@ def trainer(name: str) -> Trainer:
     raise SpecError([f"'{name}' is not a trainer."], remedy=f"{closest}Known: {', '.join(BUILT_IN)}.")
 
 
-CELLS_PER_THREAD = 1_000_000
+CELLS_PER_THREAD = 2_000_000
 """With fewer rows times columns a second thread waits more than it works, above all on a busy machine."""
 
 

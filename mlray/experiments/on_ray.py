@@ -36,6 +36,9 @@ _FAST = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
+LANE_CPU = 0.9
+"""What a lane asks of Ray: one thread, and room for the small shares that endpoints hold on the same CPUs."""
+
 
 def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     problem: Problem,
@@ -53,7 +56,7 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     """Search for the best configuration on the Ray that this process is connected to, and return all that was tried.
 
     First good defaults, then the configurations of `warm`, then Optuna's suggestions. Each lane is one process with one
-    thread that keeps the data; there are as many as free CPUs. Works inside an actor's thread.
+    thread that keeps the data; there are as many as the cluster has CPUs. Works inside an actor's thread.
 
     Raises:
         SpecError: a fault in `model.trainers`, before anything starts.
@@ -66,12 +69,11 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     state = Sweep(model.metric, model.rounds, trials, price_per_second, budget, limit_seconds)
     asked = _Asked(model, problem.seed, first_configurations(model, trials, warm))
     conductor = _Conductor(state, asked, progress, lambda: clock.ticks() - began)
-    free = int(_resources().get("CPU", 0))
-    lanes = max(1, min(free, trials))
+    lanes = max(1, min(_cpus(), trials))
     data = ray.put(problem)
     with tempfile.TemporaryDirectory(prefix="mlray-sweep-") as folder, _quietly(lanes):
         tuner = tune.Tuner(
-            tune.with_resources(Lane, {"cpu": 1 if free else 0}),
+            tune.with_resources(Lane, {"cpu": LANE_CPU}),
             param_space={"data": data, "sweep": now_id, "rounds": model.rounds},
             tune_config=tune.TuneConfig(
                 search_alg=conductor,
@@ -94,12 +96,12 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     return state.experiment(name=now_id, dataset=dataset, elapsed=clock.ticks() - began, seed=problem.seed)
 
 
-def _resources() -> Mapping[str, float]:
+def _cpus() -> int:
     # Asked without a connection, Ray would quietly start a cluster of its own.
     if not ray.is_initialized():
         raise UnavailableError("A sweep runs on Ray; this process is not connected to one.", remedy="Call `ray.init`.")
-    resources: Mapping[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-    return resources
+    resources: Mapping[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return int(resources.get("CPU", 1))
 
 
 @contextmanager
@@ -238,6 +240,10 @@ class _Conductor(Searcher):
         best = self._state.best
         note = f"best {self._state.metric} {best.score:.4f} by {best.trainer}" if best else "no score yet"
         self._progress(len(self._state.finished), self._state.trials, note)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave everything behind: Tune pickles its searcher, and who listens to progress need not be picklable."""
+        return {}
 
     def save(self, checkpoint_path: str) -> None:
         """Keep nothing: a sweep is repeated, not restored."""

@@ -1,7 +1,9 @@
 """scikit-learn's histogram gradient boosting as a trainer."""
 
+import os
 import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,9 @@ import numpy as np
 from mlray.experiments._problem import Array, Problem
 from mlray.experiments._trainers import Params, Run
 from mlray.ports import Model
+
+# Read once, when OpenMP is loaded: threads that wait by spinning made a fit on a busy machine five times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __all__ = ["HistGradientBoosting"]
 
@@ -20,8 +25,8 @@ class HistGradientBoosting:
     """`HistGradientBoostingClassifier`; a model's content is a pickle: verify its signature before it is loaded."""
 
     def prepare(self, problem: Problem, threads: int) -> Problem:  # noqa: ARG002 (scikit-learn bins inside `fit`)
-        """Return the problem: scikit-learn has no binned form to keep."""
-        return problem
+        """Return the problem, fit to be binned: scikit-learn has no binned form to keep."""
+        return replace(problem, train_x=_with_values(problem.train_x))
 
     def start(self, prepared: Problem, params: Params, seed: int, threads: int) -> Run:
         """Begin a configuration."""
@@ -35,7 +40,7 @@ class HistGradientBoosting:
 
         model = _classifier(x, categorical, params, seed).set_params(max_iter=rounds, warm_start=False)
         with threadpool_limits(threads, user_api="openmp"):
-            model.fit(x, y)
+            model.fit(_with_values(x), y)
         return pickle.dumps(model)
 
     def load(self, content: bytes) -> Model:
@@ -64,6 +69,12 @@ class _Model:
 
     def predict(self, values: Any) -> Array:
         return np.asarray(self._model.predict_proba(values)[:, 1], dtype=np.float64)
+
+
+def _with_values(x: Array) -> Array:
+    """Return `x`, columns without any value filled with one: binning fails on them, and a constant is never split."""
+    empty = np.isnan(x).all(axis=0)
+    return np.where(empty, np.float32(0), x) if empty.any() else x
 
 
 def _classifier(x: Array, categorical: Sequence[int], params: Params, seed: int) -> Any:

@@ -1,0 +1,56 @@
+"""When a configuration may go on."""
+
+import pytest
+
+from mlray.experiments import keeps_up, marks, past_its_best, rungs
+
+
+@pytest.mark.parametrize(
+    ("rounds", "expected"),
+    [(1, (1,)), (24, (24,)), (71, (71,)), (72, (24, 72)), (120, (40, 120)), (1000, (37, 111, 333, 1000))],
+)
+def test_rungs_are_thirds_down_to_where_scores_begin_to_tell(rounds, expected):
+    assert rungs(rounds) == expected
+
+
+@pytest.mark.parametrize("rounds", [1, 5, 12, 24, 72, 100, 120, 1000])
+def test_scores_are_looked_at_on_every_rung_and_at_the_end(rounds):
+    looked = marks(rounds)
+    assert set(rungs(rounds)) <= set(looked)
+    assert looked[-1] == rounds
+    assert looked[0] >= 1
+    assert list(looked) == sorted(set(looked))
+
+
+@pytest.mark.parametrize(
+    ("score", "others", "higher", "goes_on"),
+    [
+        (0.1, [], True, True),
+        (0.1, [0.9, 0.9], True, True),
+        (0.89, [0.7, 0.8, 0.9], True, True),
+        (0.75, [0.7, 0.8, 0.9], True, False),
+        (0.41, [0.4, 0.5, 0.6], False, True),
+        (0.55, [0.4, 0.5, 0.6], False, False),
+        (0.7, [0.7, 0.7, 0.7], True, True),
+    ],
+    ids=["first", "too few to compare", "in the best third", "below it", "low loss", "high loss", "all alike"],
+)
+def test_the_best_third_goes_on(score, others, higher, goes_on):
+    assert keeps_up(score, others, higher=higher) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("scores", "higher", "over"),
+    [
+        ({}, True, False),
+        ({10: 0.7}, True, False),
+        ({10: 0.7, 50: 0.69}, True, True),
+        ({10: 0.7, 49: 0.69}, True, False),
+        ({10: 0.7, 49: 0.71, 88: 0.70}, True, False),
+        ({10: 0.5, 50: 0.6}, False, True),
+        ({10: 0.5, 50: 0.4}, False, False),
+    ],
+    ids=["nothing seen", "one look", "long no better", "not long enough", "rose again", "loss rose", "loss fell"],
+)
+def test_a_trial_ends_a_third_of_all_rounds_after_its_best(scores, higher, over):
+    assert past_its_best(scores, 120, higher=higher) is over
