@@ -96,12 +96,18 @@ def read_window(
     if not pinned:
         inside = pc.and_(inside, pc.not_equal(rows["route"], "pinned"))
     rows = rows.filter(inside)
-    told = _read([path for day, path in _files(folder / "feedback") if day >= start.date()], _LABELS)
-    if known_by is not None:
-        told = told.filter(pc.less_equal(told["received_at"], _moment(known_by)))
-    rows = _joined(rows, _distinct(told.filter(pc.is_valid(told["label"]))))
+    rows = _joined(rows, _labels(folder, rows, start.date(), known_by))
     scored = pc.is_valid(rows["score"])
     return LogWindow(rows.filter(scored), rows.filter(pc.invert(scored)))
+
+
+def _labels(folder: Path, rows: pa.Table, since: date, known_by: datetime | None) -> pa.Table:
+    """Return the last known label of each row, of what became known on `since` or later."""
+    told = _read([path for day, path in _files(folder / "feedback") if day >= since], _LABELS)
+    kept = pc.and_(pc.is_valid(told["label"]), pc.is_in(told["request_id"], rows["request_id"].combine_chunks()))
+    if known_by is not None:
+        kept = pc.and_(kept, pc.less_equal(told["received_at"], _moment(known_by)))
+    return _distinct(told.filter(kept))
 
 
 def compact(folder: Path, before: date) -> int:
@@ -122,7 +128,7 @@ def compact(folder: Path, before: date) -> int:
 
 
 def _merge(files: list[Path]) -> None:
-    table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in files], promote_options="permissive")
+    table = pa.concat_tables([_table(path) for path in files], promote_options="permissive")
     name = new_id("part") + ".parquet"
     aside = files[0].with_name(f".{name}")
     pq.write_table(table, aside, compression="zstd")
@@ -143,13 +149,18 @@ def _files(folder: Path) -> list[tuple[date, Path]]:
 
 def _read(files: list[Path], schema: pa.Schema) -> pa.Table:
     try:
-        tables = [pq.read_table(path, partitioning=None) for path in files]
+        tables = [_table(path) for path in files]
         # Versions may differ in their columns: what one of them lacks is null.
         return pa.concat_tables([schema.empty_table(), *tables], promote_options="permissive")
     except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"The request log cannot be read: {error}", remedy="Move the damaged file away and read again."
         ) from error
+
+
+def _table(path: Path) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        return file.read()
 
 
 def _distinct(rows: pa.Table) -> pa.Table:

@@ -48,8 +48,8 @@ class Limits:
     """Bytes."""
     in_flight: int = 256
     """Requests that are worked on at once; beyond it 503."""
-    inline_rows: int = 64
-    """Up to here a request is answered on the event loop: a hop to a thread costs more than a small prediction."""
+    inline_bytes: int = 16 << 10
+    """A body up to this size is answered on the event loop: a hop to a thread costs more than a small prediction."""
     body_seconds: float = 30.0
     """How long a client may take to send its body."""
 
@@ -257,8 +257,10 @@ class App:
         try:
             request.body = await read_body(receive, request.headers, most=limits.max_body, seconds=limits.body_seconds)
             match request.target.action:
+                case Action.INFER if len(request.body) <= limits.inline_bytes:
+                    return self._infer(request)
                 case Action.INFER:
-                    return await self._infer(request)
+                    return await asyncio.get_running_loop().run_in_executor(self._pool, self._infer, request)
                 case Action.FEEDBACK:
                     return self._feedback(request)
                 case Action.FLUSH:
@@ -271,7 +273,7 @@ class App:
         finally:
             self._in_flight -= 1
 
-    async def _infer(self, request: _Request) -> Reply:
+    def _infer(self, request: _Request) -> Reply:
         snapshot, named = self.table.current, request.target.version
         pinned = snapshot.version(named) if named else None
         asked = pinned or snapshot.live
@@ -280,11 +282,7 @@ class App:
         header = request.headers.get(b"x-request-id", b"").decode("latin-1")
         name = inference.id or (header if is_request_id(header) else new_id("r"))
         call = Call(inference, name, request.tenant, self._clock.now(), len(request.body))
-        if inference.rows <= self._limits.inline_rows:
-            outcome = infer(snapshot, call, self.counters, pinned)
-        else:
-            loop = asyncio.get_running_loop()
-            outcome = await loop.run_in_executor(self._pool, infer, snapshot, call, self.counters, pinned)
+        outcome = infer(snapshot, call, self.counters, pinned)
         # Handed on before the answer is sent, so that a flush that follows the answer finds it.
         if outcome.copy is None:
             self.log.append(outcome.record)

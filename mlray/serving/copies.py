@@ -40,8 +40,8 @@ class Copies:
         self._log, self._counters, self._max_bytes = log, counters, max_bytes
         self._wake = threading.Condition()
         self._waiting: deque[Copy] = deque()
-        self._bytes = 0
-        self._busy = self._closed = False
+        self._bytes = self._accepted = self._settled = 0
+        self._closed = False
         self._scorer: threading.Thread | None = None
 
     def put(self, copy: Copy) -> None:
@@ -50,6 +50,7 @@ class Copies:
             if not self._closed and self._bytes + copy.record.size <= self._max_bytes:
                 self._waiting.append(copy)
                 self._bytes += copy.record.size
+                self._accepted += 1
                 if self._scorer is None:
                     self._scorer = threading.Thread(target=self._run, name="copies", daemon=True)
                     self._scorer.start()
@@ -61,7 +62,8 @@ class Copies:
     def join(self) -> None:
         """Return once every copy that was accepted before has been scored and logged."""
         with self._wake:
-            self._wake.wait_for(lambda: not self._waiting and not self._busy)
+            target = self._accepted
+            self._wake.wait_for(lambda: self._settled >= target)
 
     def close(self) -> None:
         """Score what waits and end the thread."""
@@ -78,12 +80,11 @@ class Copies:
                 if not self._waiting:
                     return
                 batch = self._next()
-                self._busy = True
             self._score(batch)
             for copy in batch:
                 self._log(copy.record)
             with self._wake:
-                self._busy = False
+                self._settled += len(batch)
                 self._bytes -= sum(copy.record.size for copy in batch)
                 self._wake.notify_all()
 

@@ -1,5 +1,6 @@
 """Feedback: what became of the rows of a request, told later by whoever asked."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,13 +21,15 @@ class RecentRequests:
         """Remember at most `most` requests; what is older is joined by the reader of the log."""
         self._most = most
         self._rows: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
     def add(self, request_id: str, rows: int) -> None:
-        """Remember an answered request."""
-        self._rows[request_id] = rows
-        self._rows.move_to_end(request_id)
-        if len(self._rows) > self._most:
-            self._rows.popitem(last=False)
+        """Remember an answered request; safe from any thread."""
+        with self._lock:
+            self._rows[request_id] = rows
+            self._rows.move_to_end(request_id)
+            if len(self._rows) > self._most:
+                self._rows.popitem(last=False)
 
     def rows(self, request_id: str) -> int | None:
         """Return the rows of a request; None when it was answered elsewhere or long ago."""

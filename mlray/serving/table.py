@@ -267,6 +267,9 @@ def _sensible(endpoint: Endpoint, name: str) -> None:
         (on_trial and endpoint.candidate == endpoint.live, "candidate", f"{endpoint.candidate} is live already"),
         (any(number < 1 for number in endpoint.versions), "versions", "version numbers start at 1"),
     )
+    for column in ("url", "contract"):
+        if any("\ud800" <= letter <= "\udfff" for letter in getattr(endpoint, column)):
+            raise RequestError(f"Field '{column}' is no proper text.", remedy="Send UTF-8.", column=column)
     for broken, column, why in rules:
         if broken:
             raise RequestError(
