@@ -111,7 +111,7 @@ def test_the_same_run_on_a_cluster_is_followed_to_its_end(tmp_path, ray_with_das
 
 
 def test_a_job_that_is_refused_brings_its_exit_code_back(tmp_path, ray_with_dashboard):
-    folder = small_project(tmp_path / "orders", limit=1)
+    folder = small_project(tmp_path / "poor", name="poor", limit=1)
     env = {**os.environ, "RAY_AUTH_TOKEN": ray_with_dashboard.token}
 
     sent = asked("submit", folder, "--address", ray_with_dashboard.dashboard, "--json", env=env)
