@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from mlray.cli._infer import Look, Seen
 
-__all__ = ["features_text", "project_text"]
+__all__ = ["features_text", "project_text", "threshold"]
 
 # Where a person has not said otherwise; on a short past they shrink.
 _WINDOW, _HOLDOUT, _EVERY = 90, 14, 7
@@ -29,7 +29,7 @@ class _Times:
 def project_text(look: Look, name: str, source: str, schema: str, question: str, known_after: int) -> str:
     """Return `mlray.yaml` for the table of `look`: at most forty lines for a table of ordinary width."""
     times = _divided(look)
-    above = f", above: {_threshold(look.target):g}" if look.target.type != "boolean" else ""
+    above = f", above: {threshold(look.target):g}" if look.target.type != "boolean" else ""
     key = _key(look)
     lines = [
         f"# yaml-language-server: $schema={schema}",
@@ -43,7 +43,7 @@ def project_text(look: Look, name: str, source: str, schema: str, question: str,
         "  columns:",
         *_columns(look),
         f"  target: {{name: {_slug(look.target.name)}, column: {_quoted(look.target.name)}{above},"
-        f" known_after: {known_after} days}}",
+        f" known_after: {known_after} days}}{_advice(look.target)}",
         "model:",
         "  metric: auc",
         "  trainers: {xgboost: {}, hist_gradient_boosting: {}}   # parameters are searched around good defaults",
@@ -82,7 +82,8 @@ def _columns(look: Look) -> Iterable[str]:
     short, long = [], []
     for column in _used(look):
         if column == look.target:
-            long.append(f"    {_quoted(column.name)}: {{type: {column.type}, known: later}}")
+            note = "   # rows without it are set aside" if column.nulls else ""
+            long.append(f"    {_quoted(column.name)}: {{type: {column.type}, known: later}}{note}")
         elif _is_name(column, look):
             long.append(
                 f"    {_quoted(column.name)}: {{type: {column.type}, known: later}}   # a request need not name its row"
@@ -142,9 +143,23 @@ def _divided(look: Look) -> _Times:
     return _Times(min(_WINDOW, history), min(_HOLDOUT, max(1, history // 5)), min(_EVERY, max(1, days // 20)), live)
 
 
-def _threshold(target: Seen) -> float:
-    """Return 0.5 for noughts and ones; else the median, which gives as many positives as negatives."""
-    return 0.5 if target.distinct == 2 or target.middle is None else target.middle
+def threshold(target: Seen) -> float:
+    """Return 0.5 for noughts and ones; else the median, which gives about as many positives as negatives.
+
+    >>> threshold(Seen("delay", "integer", nulls=0, distinct=90, middle=14.7))
+    15.0
+    """
+    if _is_yes_or_no(target) or target.middle is None:
+        return 0.5
+    return float(round(target.middle)) if target.type == "integer" else float(f"{target.middle:.3g}")
+
+
+def _is_yes_or_no(target: Seen) -> bool:
+    return target.type == "boolean" or (target.distinct == 2 and target.middle in (0.0, 0.5, 1.0))
+
+
+def _advice(target: Seen) -> str:
+    return "" if _is_yes_or_no(target) else "   # above its median: say what counts"
 
 
 def _slug(name: str) -> str:

@@ -29,7 +29,7 @@ def scaffold(folder: Path, data: str | None, target: str | None, time: str | Non
     Raises:
         InputError: a file is there already, or the data does not tell what to predict, or when.
     """
-    from mlray.cli._draft import features_text, project_text
+    from mlray.cli._draft import features_text, project_text, threshold
     from mlray.cli._infer import look
     from mlray.cli._sample import sample
 
@@ -45,7 +45,7 @@ def scaffold(folder: Path, data: str | None, target: str | None, time: str | Non
         example.write_text(sample(), encoding="utf-8")
     seen = look(data or str(example), target, time)
     name = _name(folder)
-    question = "Will this order be returned?" if data is None else f"What will {seen.target.name} be?"
+    question = "Will this order be returned?" if data is None else _question(seen.target.name, threshold(seen.target))
     source = _from(folder, seen.pattern)
     folder.mkdir(parents=True, exist_ok=True)
     known_after = 7 if data is None else 1
@@ -71,6 +71,12 @@ def _refuse_to_overwrite(new: list[Path]) -> None:
             f"{', '.join(there)} {'is' if len(there) == 1 else 'are'} there already.",
             remedy="Nothing was written. Name another folder, or move what is there.",
         )
+
+
+def _question(target: str, above: float) -> str:
+    return (
+        f"Will {target} be true?" if above == 0.5 else f"Will {target} be more than {above:g}?"
+    )  # 0.5: noughts and ones
 
 
 def _name(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """A command line that is called as a person calls it, without a process of its own."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +20,15 @@ def mlray() -> Callable[..., Result]:
     return run
 
 
-@pytest.fixture
-def shop(mlray: Callable[..., Result], tmp_path: Path) -> Path:
-    """The example project that `mlray init` writes."""
-    folder = tmp_path / "shop"
-    assert mlray("init", folder).exit_code == 0
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example project that `mlray init` writes, made once."""
+    folder = tmp_path_factory.mktemp("template") / "shop"
+    assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
     return folder
+
+
+@pytest.fixture
+def shop(template: Path, tmp_path: Path) -> Path:
+    """A fresh copy of the example project."""
+    return Path(shutil.copytree(template, tmp_path / "shop"))

@@ -155,7 +155,19 @@ def test_a_number_as_target_is_cut_at_its_median(mlray, tmp_path):
     file = written(tmp_path, table(delay=[float(n) for n in range(200)]))
 
     assert mlray("init", tmp_path / "p", "--data", file, "--target", "delay").exit_code == 0
-    assert read_spec(tmp_path / "p").data.target.above == pytest.approx(99.5, abs=2)
+    spec = read_spec(tmp_path / "p")
+    assert spec.data.target.above == pytest.approx(99.5, abs=2)
+    assert spec.question == f"Will delay be more than {spec.data.target.above:g}?"
+    assert "say what counts" in (tmp_path / "p" / "mlray.yaml").read_text(encoding="utf-8")
+
+
+def test_noughts_and_ones_are_no_and_yes(mlray, tmp_path):
+    file = written(tmp_path, table(left=[*[None] * 8, *[0, 0, 1] * 64]))
+
+    assert mlray("init", tmp_path / "p", "--data", file, "--target", "left").exit_code == 0
+    spec = read_spec(tmp_path / "p")
+    assert (spec.data.target.above, spec.question) == (0.5, "Will left be true?")
+    assert "rows without it are set aside" in (tmp_path / "p" / "mlray.yaml").read_text(encoding="utf-8")
 
 
 def test_a_short_past_is_history_only(mlray, tmp_path):
