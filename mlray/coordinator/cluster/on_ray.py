@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -76,6 +78,10 @@ def _start(keys: Path, cpus: int | None) -> Connection:
 
     local = local_settings(keys, cpus)
     os.environ.update(environment(local.token_file))
+    # `ray job submit -- python …` and Ray's own workers are to find this environment's programs, activated or not.
+    programs = str(Path(sys.executable).parent)
+    if os.environ.get("PATH", "").split(os.pathsep)[0] != programs:
+        os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
     import ray
 
     if ray.is_initialized():
@@ -85,25 +91,28 @@ def _start(keys: Path, cpus: int | None) -> Connection:
     children: list[psutil.Process] = []
 
     def leave() -> None:
-        children.extend(child for child in psutil.Process().children(recursive=True) if child.pid not in before)
-        ray.shutdown()
-        # Detached actors are children of the raylet, not of ours: what outlives it is ended here, by its pid.
-        _, still = psutil.wait_procs(children, timeout=5)
-        for process in still:
-            _kill(process)
-        local.remove()
+        with _held_signals():  # a second Ctrl-C must not cut the clean-up short
+            children.extend(child for child in psutil.Process().children(recursive=True) if child.pid not in before)
+            ray.shutdown()
+            # Detached actors are children of the raylet, not of ours: what outlives it is ended here, by its pid.
+            _, still = psutil.wait_procs(children, timeout=5)
+            for process in still:
+                _kill(process)
+            local.remove()
 
     try:
-        context = ray.init(
-            num_cpus=local.cpus,
-            namespace=NAMESPACE,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            _temp_dir=str(local.folder),
-            _node_ip_address="127.0.0.1",
-            object_store_memory=_object_store(),
-        )
+        # An interrupt in the middle of Ray's own start can crash the process: it is heard when Ray is up.
+        with _held_signals(), _scratch(local.folder):
+            context = ray.init(
+                num_cpus=local.cpus,
+                namespace=NAMESPACE,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=str(local.folder),
+                _node_ip_address="127.0.0.1",
+                object_store_memory=_object_store(),
+            )
     except BaseException as error:
         leave()
         if isinstance(error, Exception):
@@ -112,6 +121,37 @@ def _start(keys: Path, cpus: int | None) -> Connection:
             ) from error
         raise
     return Connection(str(cast("Any", context).address_info["address"]), ours=True, leave=leave)
+
+
+@contextmanager
+def _held_signals() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back until the block is done; other threads than the main one get none anyway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: heard.append(n)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for held, handler in before.items():
+            signal.signal(held, handler)
+        if heard:
+            signal.raise_signal(heard[0])
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    """Let the processes that are started here keep their temporary files in `folder`: it is removed when Ray ends."""
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
 
 
 def _kill(process: object) -> None:
