@@ -130,10 +130,10 @@ class LiveNarrator:
         grid = Table.grid(padding=(0, 1))
         for step in self.course.steps:
             grid.add_row(*_line(step, now))
-        whole = Text.assemble(
-            (f"{self.course.done:4.0%}", "bold"),
-            f" of the whole run, {short(self.course.elapsed())} so far, about {short(self.course.left())} left",
-        )
+        left = self.course.left()
+        told = f", about {short(left)} left" if left else ""
+        so_far = f" of the whole run, {short(self.course.elapsed())} so far{told}"
+        whole = Text.assemble((f"{self.course.done:4.0%}", "bold"), so_far)
         return Group(grid, whole)
 
     @contextmanager
@@ -211,7 +211,8 @@ def _line(step: Step, now: float) -> tuple[RenderableType, ...]:
     over = step.ended is not None
     mark = Text("✓", style="green") if over else Text("▸", style="bold")
     bar = ProgressBar(total=1.0, completed=step.done, width=24)
-    left = "" if over else f"~{short(step.left(now))} left"
+    seconds = step.left(now)
+    left = "" if over or seconds is None else f"~{short(seconds)} left"
     return (
         mark,
         Text(step.name),

@@ -176,6 +176,19 @@ def test_in_a_terminal_stages_are_drawn_with_what_is_left():
     assert whole.strip() == "62% of the whole run, 0:15 so far, about 0:15 left"
 
 
+def test_in_a_terminal_nothing_is_estimated_before_there_is_a_pace_nor_after_the_end():
+    out, watch = console(terminal=True), Watch()
+    told = LiveNarrator(out, watch)
+    told.stage("start", 1.0)
+    watch.now += 3
+    out.print(told)
+    told.course.end()
+    out.print(told)
+
+    lines = [line.split() for line in text(out).splitlines()]
+    assert [line[-1] for line in lines] == ["0:03", "far", "0:03", "far"]
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_both_narrators_say_and_show_tables(terminal):
     out = console(terminal=terminal)
