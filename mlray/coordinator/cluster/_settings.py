@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlray.coordinator.cluster._leftovers import PREFIX, clear_leftovers, mark
 from mlray.security import ray_token
 
 __all__ = ["Local", "environment", "local_settings"]
@@ -48,7 +49,9 @@ class Local:
 
 def local_settings(keys: Path, cpus: int | None) -> Local:
     """Return settings for a new local Ray that keeps its token in the folder `keys`."""
-    folder = Path(tempfile.mkdtemp(prefix="mlray-"))
+    clear_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    mark(folder)
     return Local(ray_token(keys), folder, cpus or os.cpu_count() or 1)
 
 
