@@ -24,7 +24,7 @@ Version = Annotated[
 Until = Annotated[str | None, typer.Option(metavar="DATE", help="End there, such as 2013-06-01.", show_default=False)]
 
 # The second retraining: by then one good candidate has shown the whole way to live.
-FAULT = (2, "misaligned_rows")
+FAULT = (2, "inverted_labels")
 
 
 def run(

@@ -21,8 +21,8 @@ from mlray.spec import Data
 
 __all__ = ["FAULTS", "Artifact", "ArtifactPredictor", "read_artifact", "write_artifact"]
 
-FAULTS = ("misaligned_rows",)
-"""Deliberate faults for rehearsals: every answer belongs to the row before it, as after a join gone wrong."""
+FAULTS = ("inverted_labels",)
+"""Deliberate faults for rehearsals: yes and no are exchanged, as after labels that were coded the wrong way round."""
 
 _DATATYPES = {"integer": "INT64", "number": "FP64", "string": "BYTES", "timestamp": "BYTES", "boolean": "BOOL"}
 
@@ -96,8 +96,8 @@ class ArtifactPredictor:
     def predict(self, rows: pa.Table) -> "np.ndarray[Any, np.dtype[np.float64]]":
         """Return one probability per row."""
         scores: np.ndarray[Any, np.dtype[np.float64]] = self._model.predict(self.artifact.features.apply(rows).values)
-        if self.artifact.fault == "misaligned_rows":
-            return np.roll(scores, 1)
+        if self.artifact.fault == "inverted_labels":
+            return 1.0 - scores
         return scores
 
     def describe(self) -> Mapping[str, Json]:

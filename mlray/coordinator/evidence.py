@@ -124,4 +124,4 @@ class Observer:
         assert state.rollout is not None  # only asked during a rollout
         self.flush()
         window = read_window(self.space.log_folder, state.rollout.started, now)
-        return Evidence.of(window.rows, live=state.live or 0, candidate=state.rollout.candidate)
+        return Evidence.of(window.everything, live=state.live or 0, candidate=state.rollout.candidate)

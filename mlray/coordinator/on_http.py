@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -65,9 +66,11 @@ class EndpointClient:
         path = f"/v2/models/{self._name}" + (f"/versions/{version}" if version is not None else "")
         return self._send("POST", f"{path}/infer", {"id": request_id, "inputs": tensors(columns)})
 
-    def feedback(self, labels: Mapping[str, Sequence[bool | None]]) -> None:
-        """Send the truth for earlier requests: request id → one label per row, None where it is unknown."""
-        told = [{"id": request_id, "labels": list(values)} for request_id, values in labels.items()]
+    def feedback(self, labels: Mapping[str, Sequence[bool | None]], at: datetime) -> None:
+        """Send the truth for earlier requests, known since `at`: request id → one label per row, None where unknown."""
+        told = [
+            {"id": request_id, "labels": list(values), "at": at.isoformat()} for request_id, values in labels.items()
+        ]
         self._send("POST", f"/v2/models/{self._name}/feedback", {"feedback": told})
 
     def endpoint(self) -> tuple[Endpoint, dict[str, Any]]:

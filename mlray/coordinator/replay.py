@@ -103,7 +103,7 @@ class Replay:
         """Send the truth about the day's requests."""
         told = {request_id: self._space.contract.target(rows).to_pylist() for request_id, rows in day.requests.items()}
         if told:
-            client.feedback(told)
+            client.feedback(told, day.end + self._late)
 
     @property
     def lateness(self) -> int:

@@ -1,18 +1,21 @@
 """Where one project keeps its state, and how each part of it is opened."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mlray.costs import PriceBook
 from mlray.data import Contract, Store
 from mlray.features import FeaturePlan
 from mlray.journal import Journal, open_journal
 from mlray.records import ModelVersion
-from mlray.registry.on_mlflow import Registry
 from mlray.security import KeyRing, signing_key
 from mlray.spec import ProjectSpec, read_spec
+
+if TYPE_CHECKING:
+    from mlray.registry.on_mlflow import Registry
 
 __all__ = ["Workspace"]
 
@@ -24,9 +27,9 @@ class Workspace:
     spec: ProjectSpec
 
     @classmethod
-    def at(cls, path: Path | str) -> Self:
-        """Return the workspace of the project at `path`, a folder or its `mlray.yaml`."""
-        return cls(read_spec(path))
+    def at(cls, path: Path | str, *, check: Callable[[ProjectSpec], None] | None = None) -> Self:
+        """Return the workspace of the project at `path` (a folder or its file); `check` may find more faults."""
+        return cls(read_spec(path, check=check))
 
     @property
     def name(self) -> str:
@@ -66,8 +69,10 @@ class Workspace:
         return Store(self.folder("store"))
 
     @cached_property
-    def registry(self) -> Registry:
+    def registry(self) -> "Registry":
         """The models, their aliases, and the experiments they came from."""
+        from mlray.registry.on_mlflow import Registry
+
         return Registry(
             self.spec.workspace.tracking or f"sqlite:///{self.folder() / 'mlflow.db'}", self.folder("mlflow")
         )

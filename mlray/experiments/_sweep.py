@@ -133,7 +133,8 @@ class Sweep:
     def _state(self, running: _Running, best: Look | None) -> str:
         if best is None:
             return "failed"
-        return "finished" if running.looks[-1].rounds >= self.rounds else "stopped early"
+        # A trial that ends by itself before the last round is past its best: nothing was cut off.
+        return "stopped early" if running.cut and running.looks[-1].rounds < self.rounds else "finished"
 
     def _better(self, looks: list[Look]) -> Look | None:
         sign = 1.0 if self._higher else -1.0

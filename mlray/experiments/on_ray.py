@@ -5,10 +5,10 @@ import math
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import ray
 from ray import tune
@@ -64,22 +64,22 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
         UnavailableError: this process is not connected to a Ray.
         OverBudget: `budget` (in USD, spent at `price_per_second`) or `limit_seconds` was gone before any score.
     """
+    lanes = max(1, min(_cpus(), trials))
     clock = SystemClock()
     began = clock.ticks()
-    state = Sweep(model.metric, model.rounds, trials, price_per_second, budget, limit_seconds)
-    asked = _Asked(model, problem.seed, first_configurations(model, trials, warm))
-    conductor = _Conductor(state, asked, progress, lambda: clock.ticks() - began)
-    lanes = max(1, min(_cpus(), trials))
-    data = ray.put(problem)
+    state = Sweep(problem.metric, model.rounds, trials, price_per_second, budget, limit_seconds)
+    asked = _Asked(model, problem, first_configurations(model, trials, warm))
+    shared = _Shared(now_id, ray.put(problem))
+    conductor = _Conductor(state, asked, shared, progress, lambda: clock.ticks() - began)
     with tempfile.TemporaryDirectory(prefix="mlray-sweep-") as folder, _quietly(lanes):
         tuner = tune.Tuner(
             tune.with_resources(Lane, {"cpu": LANE_CPU}),
-            param_space={"data": data, "sweep": now_id, "rounds": model.rounds},
+            param_space={"rounds": model.rounds},
             tune_config=tune.TuneConfig(
                 search_alg=conductor,
                 scheduler=_Rungs(conductor),
                 metric="score",
-                mode="max" if higher_is_better(model.metric) else "min",
+                mode="max" if higher_is_better(problem.metric) else "min",
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=str,
@@ -124,6 +124,28 @@ def _quietly(lanes: int) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+class _Shared(str):
+    """The name of a sweep, and with it the reference to its rows in the object store.
+
+    Tune writes every trial's configuration into a file. A plain reference in it would be pinned by that until the
+    program ends, 4 MB a sweep; of a text only the text is written, while a lane receives the whole.
+    """
+
+    __slots__ = ("rows",)
+    rows: Any
+
+    def __new__(cls, name: str, rows: Any) -> Self:
+        shared = super().__new__(cls, name)
+        shared.rows = rows
+        return shared
+
+    def __deepcopy__(self, memo: object) -> "_Shared":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_Shared, (str(self), self.rows))
 
 
 class Lane(tune.Trainable):
@@ -172,7 +194,7 @@ class Lane(tune.Trainable):
 
     def _train(self, until: int) -> bool:
         """Train up to `until` rounds, and return whether the trial is past its best."""
-        problem: Problem = self._keep("problem", lambda: ray.get(self._config["data"]))
+        problem: Problem = self._keep("problem", lambda: ray.get(self._config["data"].rows))
         if self._run is None:
             name = self._config["trainer"]
             learner = trainer(name)
@@ -192,8 +214,8 @@ class Lane(tune.Trainable):
 
     def _keep(self, name: str, make: Any) -> Any:
         """Return what this process keeps under `name` for this sweep, made on first use."""
-        if Lane._kept.get("sweep") != self._config["sweep"]:
-            Lane._kept = {"sweep": self._config["sweep"]}
+        if Lane._kept.get("sweep") != str(self._config["data"]):
+            Lane._kept = {"sweep": str(self._config["data"])}
         if name not in Lane._kept:
             Lane._kept = {**Lane._kept, name: make()}
         return Lane._kept[name]
@@ -208,9 +230,12 @@ class Lane(tune.Trainable):
 class _Conductor(Searcher):
     """Tune's searcher: hands out configurations and tells the sweep what came of them."""
 
-    def __init__(self, state: Sweep, asked: "_Asked", progress: Progress, elapsed: Any) -> None:
+    def __init__(
+        self, state: Sweep, asked: "_Asked", shared: _Shared, progress: Progress, elapsed: Callable[[], float]
+    ) -> None:
         super().__init__(metric="score", mode="max")
-        self._state, self._asked, self._progress, self._elapsed = state, asked, progress, elapsed
+        self._state, self._asked, self._shared = state, asked, shared
+        self._progress, self._elapsed = progress, elapsed
 
     def suggest(self, trial_id: str) -> Any:
         if not self._state.wants_more(self._elapsed()):
@@ -220,7 +245,7 @@ class _Conductor(Searcher):
             self._state.exhausted()
             return Searcher.FINISHED
         self._state.begin(trial_id, configuration)
-        return {"trainer": configuration.trainer, "params": dict(configuration.params)}
+        return {"trainer": configuration.trainer, "params": dict(configuration.params), "data": self._shared}
 
     def look(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Tell the sweep what the trial has shown, and return whether it may go on."""
@@ -269,9 +294,9 @@ class _Rungs(FIFOScheduler):
 class _Asked:
     """The planned configurations first, then Optuna's tree-structured Parzen estimator over all trainers at once."""
 
-    def __init__(self, model: Model, seed: int, first: Sequence[Configuration]) -> None:
+    def __init__(self, model: Model, problem: Problem, first: Sequence[Configuration]) -> None:
         self._spaces = {space.trainer: space for space in spaces(model)}
-        self._higher, self._seed = higher_is_better(model.metric), seed
+        self._higher, self._seed = higher_is_better(problem.metric), problem.seed
         self._first = list(first)
         self._told: list[Trial] = []
         self._open: dict[str, Any] = {}

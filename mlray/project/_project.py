@@ -33,7 +33,9 @@ def open_project(path: Path | str = ".", *, clock: Clock | None = None) -> "Proj
         SpecError: the file has faults; all of them are listed.
         NotFoundError: there is no project.
     """
-    return Project(Workspace.at(path), clock or SystemClock())
+    from mlray.experiments import check_space
+
+    return Project(Workspace.at(path, check=lambda spec: check_space(spec.model)), clock or SystemClock())
 
 
 class Project:
@@ -97,9 +99,10 @@ class Project:
 
     def close(self) -> None:
         """End what this object started: a Ray of its own with everything in it. A kept one stays."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.leave()
+        if self._connection is not None:
+            # Forgotten only afterwards: whoever interrupts this can call it again.
+            self._connection.leave()
+            self._connection = None
 
     def stop(self) -> bool:
         """End what `run(keep=True)` or `deploy` left running; return whether there was anything."""
@@ -110,6 +113,16 @@ class Project:
             self.close()
             kept.stop()
         return kept is not None
+
+    def clear(self) -> None:
+        """Take the project off a cluster that goes on without us; a Ray of our own ends with all that is in it."""
+        if self._connection is None or self._connection.ours:
+            return
+        from mlray.coordinator import on_ray
+        from mlray.serving.on_ray import remove
+
+        on_ray.end(self.folder)
+        remove(self.spec.project)
 
     def _do(self, key: str, flow: str, arguments: dict[str, Any], heard: Callable[..., None] | None = None) -> Any:  # noqa: ANN401
         from mlray.coordinator import on_ray
@@ -292,7 +305,7 @@ class Project:
 
         Args:
             keep: leave the endpoint and Ray up afterwards.
-            fault: break the n-th retraining's candidate on purpose, such as `(2, "misaligned_rows")`.
+            fault: break the n-th retraining's candidate on purpose, such as `(2, "inverted_labels")`.
             until: end the replay early.
             narrator: hears how far it is.
         """

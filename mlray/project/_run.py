@@ -83,6 +83,7 @@ def run(
             say(how_to_call(project, url))
     finally:
         if not keep:
+            project.clear()
             project.close()
     entries = project.journal()
     return RunResult(
@@ -146,9 +147,7 @@ def _life(project: "Project", timed: _Timed, fault: tuple[int, str] | None, unti
         say(str(project.model()))
     with timed.stage("live") as progress:
         replay = Replay(space)
-        requests = _days(project, replay, coordinator, until, progress, say)
-    on_ray.end(project.folder) if project._connection and project._connection.ours else None  # noqa: SLF001
-    return requests
+        return _days(project, replay, coordinator, until, progress, say)
 
 
 def _must_be_live(decisions: list[Decision]) -> None:

@@ -211,5 +211,5 @@ def _faults(decisions: list[Decision], fault: tuple[int, str] | None) -> tuple[F
     cause = causes[0]
     family = [decision for decision in decisions if cause.id in (decision.id, decision.caused_by)]
     broken = next((f"v{decision.evidence['version']}" for decision in family if decision.caused_by), "")
-    what = f"{broken or 'A candidate'} was broken on purpose ({fault[1]}): every answer belongs to the row before it."
+    what = f"{broken or 'A candidate'} was broken on purpose ({fault[1]}): yes and no were exchanged."
     return (Fault(what, broken, tuple(decision.id for decision in family)),)

@@ -24,6 +24,7 @@ class _Replica:
 
     def __init__(self, factory: str, args: dict[str, Json], host: str, port: int, *, shared: bool) -> None:
         """Raise when the live version cannot be loaded or the port is taken; Serve then tries again."""
+        _stay_local(host)
         build = cast("Any", plugins.load("endpoints", factory))
         self.app: App = build(**args)
         self.app.start()
@@ -44,6 +45,21 @@ class _Replica:
         if hasattr(self, "server"):
             self.server.stop()
             self.app.stop()
+
+
+def _stay_local(host: str) -> None:
+    """Keep the replica's own gRPC server on loopback where the endpoint is.
+
+    Serve opens it on all interfaces, without a token, for calls between deployments, and what it receives is unpickled.
+    It is opened after the constructor has run, so the address can still be changed here; where the function that is
+    replaced is missing (a later Ray) nothing is changed, and a test tells.
+    """
+    from ray.serve._private import replica as private
+
+    replica: Any = private
+    opened = getattr(replica, "add_port_to_grpc_server", None)
+    if opened is not None and host in ("127.0.0.1", "localhost", "::1"):
+        replica.add_port_to_grpc_server = lambda server, address: opened(server, address.replace("[::]", "127.0.0.1"))
 
 
 def deploy(

@@ -96,3 +96,15 @@ def test_an_endpoint_that_cannot_start_is_reported_and_not_left_behind() -> None
     with pytest.raises(UnavailableError, match="no_such_function"):
         deploy("nowhere", factory="tests.contract.endpoint_sample:no_such_function", args={})
     assert "nowhere" not in serve.status().applications
+
+
+def test_nothing_listens_beyond_this_machine(deployed: tuple[httpx.Client, Path]) -> None:
+    family = psutil.Process().children(recursive=True)
+    listening = {
+        (process.name(), connection.laddr.ip)
+        for process in family
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    assert {ip.removeprefix("::ffff:") for _, ip in listening} <= {"127.0.0.1", "::1"}, sorted(listening)

@@ -154,7 +154,7 @@ def test_an_injected_fault_is_said_in_the_decision():
     senses = Senses(
         lambda state, now: replace(facts(), now=now), lambda state, now: good(), lambda now: (price(), budget())
     )
-    coordinator = Watch(spec(), journal, senses, world, fault=(2, "misaligned_rows"))
+    coordinator = Watch(spec(), journal, senses, world, fault=(2, "inverted_labels"))
     coordinator.tick(NOON)
     coordinator.tick(NOON + WEEK)
     told = [entry.data for entry in journal.entries(kind="decision") if entry.data["act"] == Act.RETRAIN]
