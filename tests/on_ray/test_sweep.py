@@ -1,5 +1,7 @@
 """Sweeps on a real Ray."""
 
+import copy
+import json
 import os
 import signal
 import subprocess
@@ -239,3 +241,15 @@ print(ray.is_initialized())
         "UnavailableError A sweep runs on Ray; this process is not connected to one. Call `ray.init`.",
         "False",
     ]
+
+
+def test_a_files_copy_of_a_configuration_does_not_hold_the_rows():
+    from ray import cloudpickle
+    from ray.tune.utils.serialization import TuneFunctionEncoder
+
+    from mlray.experiments.on_ray import _Shared
+
+    shared = _Shared("sweep-1", {"rows": 3})
+    assert json.loads(json.dumps({"data": shared}, cls=TuneFunctionEncoder)) == {"data": "sweep-1"}
+    assert copy.deepcopy(shared).rows is shared.rows
+    assert cloudpickle.loads(cloudpickle.dumps(shared)).rows == {"rows": 3}

@@ -29,6 +29,10 @@ def test_a_trial_keeps_its_best_look():
     assert going == [True, True, True]
 
 
+def test_a_trial_that_ends_by_itself_is_finished():
+    assert run(new(), "a", (40, 0.70), (60, 0.65))[0].state == "finished"
+
+
 def test_the_best_look_of_a_loss_is_the_lowest():
     sweep = Sweep("brier", 120, 3)
     assert run(sweep, "a", (40, 0.20), (120, 0.19))[0].score == 0.19
