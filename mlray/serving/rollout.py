@@ -23,6 +23,11 @@ MIN_ROWS = 200
 PATIENCE = 8
 """A step that has seen too few rows is given up after this many times its planned length, but not within a week."""
 MIN_PATIENCE = timedelta(days=7)
+DOUBT = 0.02
+"""A candidate whose loss so far is above the live version's by more than this share does not move on yet."""
+TOLD_DAYS = 7
+"""Labelled days after which the test alone decides, doubt or not: an inverted model is found within three to seven. So
+doubt delays a good candidate and never costs it, and the stated error rate stays that of the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,14 @@ def step(
         )
     if evidence.rows < MIN_ROWS:
         return _wait(endpoint, evidence, now - step_started, length)
+    if len(evidence.batches) < TOLD_DAYS and _doubtful(evidence):
+        return _wait_for_labels(endpoint, evidence, now - step_started, length)
     return _forward(endpoint, evidence, serving, now - started)
+
+
+def _doubtful(evidence: Evidence) -> bool:
+    candidate, live = _mean_losses(evidence)
+    return candidate > live * (1 + DOUBT)
 
 
 def _against(endpoint: Endpoint, evidence: Evidence, error_rate: float) -> str:
@@ -154,10 +166,15 @@ def _strength(strength: float, needed: float) -> str:
 
 
 def _losses(evidence: Evidence) -> str:
-    total = evidence.labelled
-    candidate = sum(day.candidate_loss * day.rows for day in evidence.batches) / total
-    live = sum(day.live_loss * day.rows for day in evidence.batches) / total
+    candidate, live = _mean_losses(evidence)
     return f"Brier score {candidate:.4f} against {live:.4f}"
+
+
+def _mean_losses(evidence: Evidence) -> tuple[float, float]:
+    """Return the mean loss of candidate and live version over all labelled rows; 0 and 0 without any."""
+    total = evidence.labelled or 1
+    candidate = sum(day.candidate_loss * day.rows for day in evidence.batches) / total
+    return candidate, sum(day.live_loss * day.rows for day in evidence.batches) / total
 
 
 def _wait(endpoint: Endpoint, evidence: Evidence, waited: timedelta, length: timedelta) -> Step:
@@ -165,6 +182,13 @@ def _wait(endpoint: Endpoint, evidence: Evidence, waited: timedelta, length: tim
     if waited >= max(PATIENCE * length, MIN_PATIENCE):
         return Step(Act.ROLL_BACK, 0.0, f"{seen}; given up after {waited.days} days in {endpoint.stage}")
     return Step(Act.HOLD, endpoint.share, f"{seen}; it waits")
+
+
+def _wait_for_labels(endpoint: Endpoint, evidence: Evidence, waited: timedelta, length: timedelta) -> Step:
+    seen = f"v{endpoint.candidate} looks worse so far ({_losses(evidence)} on {evidence.labelled:,} rows)"
+    if waited >= max(PATIENCE * length, MIN_PATIENCE):
+        return Step(Act.ROLL_BACK, 0.0, f"{seen}; too few labels came in {waited.days} days to tell, given up")
+    return Step(Act.HOLD, endpoint.share, f"{seen}; more labels must tell")
 
 
 def _forward(endpoint: Endpoint, evidence: Evidence, serving: Serving, trial: timedelta) -> Step:
