@@ -110,9 +110,10 @@ def deploy(project: Here = Path(), *, version: Version = None, json: Json = Fals
     """
     with opened(project) as found:
         endpoint = found.deploy(version)
+        how = found.how_to_call()
     _show.say(endpoint, json=json)
     if not json:
-        typer.echo(f"It says how to call it: {endpoint.url}/openapi.json; `mlray stop {project}` ends it.")
+        typer.echo(how)
 
 
 def watch(

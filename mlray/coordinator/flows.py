@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -202,6 +203,8 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
         space.spec.model.metric,
         space.spec.model.seed,
     )
+    warming = Thread(target=space.registry.warm)  # a new tracking database takes seconds: they pass during the sweep
+    warming.start()
     experiment = sweep(
         problem,
         space.spec.model,
@@ -214,6 +217,7 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
         progress=progress,
     )
     progress(order.trials, order.trials, "judging on later rows")
+    warming.join()
     card, traits, calibrated = _judge(space, parts, fitted, experiment.best, order.live)
     progress(order.trials, order.trials, "registering")
     experiment = space.registry.log_experiment(space.name, experiment, dataset)

@@ -284,6 +284,29 @@ class Project:
         with client(self.space, "coordinator") as http:
             return http.endpoint()[0]
 
+    def example(self, rows: int = 1) -> dict[str, list[Json]]:
+        """Return a few real rows by column, as a request would bring them; at most two."""
+        from mlray.coordinator.artifact import read_artifact
+
+        whole = read_artifact(Path(self.model().artifact), self.space.signing_key).example
+        return {name: list(values[:rows]) for name, values in whole.items()}
+
+    def how_to_call(self) -> str:
+        """Return the commands that call the endpoint and end it, ready to be pasted into a shell."""
+        import json
+        from shlex import quote
+
+        from mlray.coordinator.on_http import tensors
+        from mlray.coordinator.release import address
+
+        body = json.dumps({"inputs": tensors(self.example())})
+        key = self.space.folder("keys") / "client.key"
+        return (
+            f"The endpoint stays up. Call it:\n\n  curl -s {address(self.space)}/v2/models/{self.spec.project}/infer"
+            f' -H "Authorization: Bearer $(cat {quote(str(key))})" -H "Content-Type: application/json"'
+            f" -d {quote(body)}\n\nEnd it:\n\n  mlray stop {quote(str(self.spec.folder))}\n"
+        )
+
     def decide(self, now: datetime | None = None) -> list[Decision]:
         """Let the coordinator look once: everything that is due now is decided, written down and done."""
         from mlray.coordinator import on_ray

@@ -72,7 +72,7 @@ def run(
     try:
         with timed.stage("start"):
             project.connect(kept=keep)
-            url = project._serve(kept=keep)  # noqa: SLF001 (one class in two files)
+            project._serve(kept=keep)  # noqa: SLF001 (one class in two files)
         requests = _life(project, timed, fault, until)
         endpoint = project.endpoint()
         with timed.stage("tell"):
@@ -80,7 +80,7 @@ def run(
 
             told = write_report(project, timed.seconds, requests, fault)
         if keep:
-            say(how_to_call(project, url))
+            say(project.how_to_call())
     finally:
         if not keep:
             project.clear()
@@ -198,22 +198,3 @@ def _days(
                 say(str(decision))
             progress(number + 1, replay.days, note)
     return requests
-
-
-def how_to_call(project: "Project", url: str) -> str:
-    """Return the commands that call the endpoint and stop it."""
-    from mlray.coordinator.artifact import read_artifact
-    from mlray.coordinator.on_http import tensors
-
-    space = project.space
-    import json
-    from pathlib import Path
-
-    example = read_artifact(Path(project.model(1).artifact), space.signing_key).example
-    body = json.dumps({"inputs": tensors({name: values[:1] for name, values in example.items()})})
-    key = space.folder("keys") / "client.key"
-    return (
-        f"The endpoint stays up. Call it:\n\n  curl -s {url}/v2/models/{space.name}/infer"
-        f' -H "Authorization: Bearer $(cat {key})" -H "Content-Type: application/json" -d \'{body}\'\n\n'
-        f"Stop it:\n\n  mlray stop {space.spec.folder}\n"
-    )
