@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
 
 from mlray.clock import parse_duration
-from mlray.coordinator.artifact import Artifact, read_artifact
-from mlray.coordinator.flows import Excess, ingest
+from mlray.coordinator.artifact import Artifact
+from mlray.coordinator.flows import Excess, artifact_of, ingest
 from mlray.coordinator.policy import Facts
 from mlray.coordinator.state import State
 from mlray.coordinator.workspace import Workspace
@@ -81,7 +80,7 @@ class Observer:
             return str(error), self.space.store.head(self.space.spec.data.table)
 
     def _artifact(self, version: ModelVersion) -> Artifact:
-        return read_artifact(Path(version.artifact), self.space.signing_key)
+        return artifact_of(self.space, version)
 
     def _drift(self, live: ModelVersion, window: LogWindow, start: datetime, end: datetime) -> DriftReport | None:
         reference = self._artifact(live).profile

@@ -28,12 +28,23 @@ from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Feasibility, Interval, ModelVersion, Scorecard, Spend, Trial
 from mlray.sketches import Reference, profile
 
-__all__ = ["Excess", "Order", "Trained", "challenge", "feasibility", "ingest", "price_of_seconds", "split", "train"]
+__all__ = [
+    "Excess",
+    "Order",
+    "Trained",
+    "artifact_of",
+    "challenge",
+    "feasibility",
+    "ingest",
+    "price_of_seconds",
+    "split",
+    "train",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 QUICK = {"learning_rate": 0.2, "max_depth": 5, "min_child_weight": 8.0}
 """The challenger: small enough to be nearly free, good enough to show what fresh data would bring."""
-QUICK_ROUNDS, QUICK_SHARE = 25, 0.25
+QUICK_ROUNDS, QUICK_SHARE, QUICK_ROWS = 25, 0.25, 40_000
 BASELINE_ROWS = 50_000
 """Rows that the linear baseline learns from: a straight line gains nothing from more."""
 
@@ -315,7 +326,7 @@ def _predict(
 
 def _quick(known: Matrix, y: Array, x: Matrix, seed: int) -> Array:
     """Return the challenger's scores: few rounds on a share of the rows."""
-    chosen = np.random.default_rng(seed).random(len(y)) < QUICK_SHARE
+    chosen = _some(len(y), min(QUICK_ROWS, max(1, int(len(y) * QUICK_SHARE))), seed)
     sample = replace(known, values=known.values[chosen])
     return _predict("xgboost", sample, y[chosen], QUICK, QUICK_ROUNDS, seed, x)
 
@@ -351,9 +362,15 @@ def example_request(rows: pa.Table) -> dict[str, list[Json]]:
     }
 
 
+def artifact_of(space: Workspace, version: ModelVersion) -> Artifact:
+    """Return the artifact of a registered version, its signature verified; a moved workspace is no obstacle."""
+    here = space.root / "models" / Path(version.artifact).name
+    return read_artifact(here if here.exists() else Path(version.artifact), space.signing_key)
+
+
 def predictor(space: Workspace, version: ModelVersion) -> ArtifactPredictor:
     """Return the predictor of a registered version, its signature verified."""
-    return ArtifactPredictor(read_artifact(Path(version.artifact), space.signing_key))
+    return ArtifactPredictor(artifact_of(space, version))
 
 
 def challenge(space: Workspace, dataset: DatasetVersion, live: ModelVersion, window: timedelta) -> Excess:

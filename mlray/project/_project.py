@@ -38,6 +38,12 @@ def open_project(path: Path | str = ".", *, clock: Clock | None = None) -> "Proj
     return Project(Workspace.at(path, check=lambda spec: check_space(spec.model)), clock or SystemClock())
 
 
+def _ray_address() -> str:
+    """Return the cluster that a job of Ray runs on; Ray's tools use the same variable for a dashboard's URL."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    return "" if address.startswith("http") else address
+
+
 class Project:
     """One project: its data, its models, its endpoint and the coordinator that watches it.
 
@@ -93,7 +99,7 @@ class Project:
             return
         from mlray.coordinator.cluster.on_ray import connect
 
-        address = os.environ.get("MLRAY_RAY") or self.spec.workspace.ray
+        address = os.environ.get("MLRAY_RAY") or _ray_address() or self.spec.workspace.ray
         keys = self.space.folder("keys")
         self._connection = connect(address, keys, self.space.folder(), self.spec.workspace.cpus, kept=kept)
 
@@ -286,9 +292,9 @@ class Project:
 
     def example(self, rows: int = 1) -> dict[str, list[Json]]:
         """Return a few real rows by column, as a request would bring them; at most two."""
-        from mlray.coordinator.artifact import read_artifact
+        from mlray.coordinator.flows import artifact_of
 
-        whole = read_artifact(Path(self.model().artifact), self.space.signing_key).example
+        whole = artifact_of(self.space, self.model()).example
         return {name: list(values[:rows]) for name, values in whole.items()}
 
     def how_to_call(self) -> str:
