@@ -41,7 +41,7 @@ def workshop(project: str) -> Any:
     return (
         cast("Any", ray.remote(Workshop))
         .options(
-            name=f"{space.name}-workshop",
+            name=f"{space.place}-workshop",
             namespace=NAMESPACE,
             lifetime="detached",
             get_if_exists=True,
@@ -173,7 +173,7 @@ def coordinator(
     return (
         cast("Any", ray.remote(Coordinator))
         .options(
-            name=f"{space.name}-coordinator",
+            name=f"{space.place}-coordinator",
             namespace=NAMESPACE,
             lifetime="detached",
             get_if_exists=True,
@@ -198,10 +198,10 @@ def tick(project: str, watcher: Any, now: datetime, heard: Callable[[Report], No
 
 def end(project: str) -> None:
     """End the project's actors; other projects' stay."""
-    name = Workspace.at(project).name
+    place = Workspace.at(project).place
     for part in ("coordinator", "workshop"):
         try:
-            ray.kill(ray.get_actor(f"{name}-{part}", namespace=NAMESPACE), no_restart=True)
+            ray.kill(ray.get_actor(f"{place}-{part}", namespace=NAMESPACE), no_restart=True)
         except ValueError:  # there is none
             continue
 

@@ -1,5 +1,6 @@
 """Bring an endpoint up and find it again."""
 
+import socket
 from datetime import datetime
 
 from mlray.coordinator.on_http import EndpointClient
@@ -9,6 +10,7 @@ from mlray.errors import MlrayError, NotFoundError
 
 __all__ = ["address", "client", "serve"]
 
+USUAL_PORT = 8000
 SCOPES = {"coordinator": ("predict", "feedback", "admin"), "client": ("predict", "feedback")}
 
 
@@ -35,15 +37,26 @@ def serve(space: Workspace, project: str, now: datetime) -> str:
     from mlray.serving.on_ray import deploy
 
     url = deploy(
-        space.name,
+        space.place,
         factory="mlray.coordinator.replica:build",
         args={"project": project},
         host=space.spec.serving.host,
-        port=space.spec.serving.port,
+        port=space.spec.serving.port or _usual_port(space.spec.serving.host),
         replicas=space.spec.serving.replicas,
     )
     space.journal.append("endpoint", space.name, {"url": url}, at=now)
     return url
+
+
+def _usual_port(host: str) -> int:
+    """Return the port that people expect, or 0 (any free one) where something else has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, USUAL_PORT))
+        except OSError:
+            return 0
+    return USUAL_PORT
 
 
 def _answers(space: Workspace) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from mlray.costs import PriceBook
 from mlray.data import Contract, Store
 from mlray.features import FeaturePlan
+from mlray.ids import digest
 from mlray.journal import Journal, open_journal
 from mlray.records import ModelVersion
 from mlray.security import KeyRing, signing_key
@@ -35,6 +36,11 @@ class Workspace:
     def name(self) -> str:
         """The project's name, which is also its endpoint's and its model's."""
         return self.spec.project
+
+    @property
+    def place(self) -> str:
+        """A name that no other workspace has, for what shares a cluster with others."""
+        return f"{self.name}-{digest(str(self.root).encode())[:8]}"
 
     @property
     def root(self) -> Path:

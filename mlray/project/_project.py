@@ -128,7 +128,7 @@ class Project:
         from mlray.serving.on_ray import remove
 
         on_ray.end(self.folder)
-        remove(self.spec.project)
+        remove(self.space.place)
 
     def _do(self, key: str, flow: str, arguments: dict[str, Any], heard: Callable[..., None] | None = None) -> Any:  # noqa: ANN401
         from mlray.coordinator import on_ray

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import ray
@@ -94,7 +95,8 @@ def deploy(
     )(_Replica)
     bound = replica.bind(factory, dict(args), host, port or known or free_port(host), shared=replicas > 1)
     try:
-        return cast("str", serve.run(bound, name=name, route_prefix=None).remote().result(timeout_s=60))
+        serve.run(bound, name=name, route_prefix=None)
+        return _url(name, 60)
     except _FAILURES as error:
         why = _why(name) or str(error)
         if not known:  # nothing answered before: Serve would go on trying for ever
@@ -112,10 +114,19 @@ def remove(name: str) -> None:
 def _port_of(name: str) -> int:
     """Return the port on which a deployed endpoint answers; 0 when there is none."""
     try:
-        url = cast("str", serve.get_app_handle(name).remote().result(timeout_s=15))
+        return int(_url(name, 15).rpartition(":")[2])
     except _FAILURES:
         return 0
-    return int(url.rpartition(":")[2])
+
+
+def _url(name: str, seconds: float) -> str:
+    """Return where the endpoint answers; asked in a thread, since Serve refuses where an event loop runs (a notebook)."""
+
+    def ask() -> str:
+        return cast("str", serve.get_app_handle(name).remote().result(timeout_s=seconds))
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(ask).result()
 
 
 def _why(name: str) -> str:

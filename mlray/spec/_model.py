@@ -98,8 +98,8 @@ class Serving(Part):
 
     host: str = "127.0.0.1"
     """The address that is listened on; loopback unless somebody says otherwise."""
-    port: int = Field(default=8000, ge=0, le=65535)
-    """0 takes a free one."""
+    port: int = Field(default=0, ge=0, le=65535)
+    """0 takes 8000, or a free one where something else has it."""
     replicas: int = Field(default=1, ge=1)
     """Processes that answer."""
     max_rows: int = Field(default=10_000, ge=1)

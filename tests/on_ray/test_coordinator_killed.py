@@ -44,7 +44,5 @@ def test_a_killed_coordinator_loses_no_decision_and_trains_once(point, tmp_path,
         on_ray.call(coordinator.tick.remote(now))
         assert len(project.journal()) == seen, "asking again about the same moment did something"
     finally:
-        from mlray.serving.on_ray import remove
-
-        on_ray.end(project.folder)
-        remove(name)
+        project.connect()
+        project.clear()
