@@ -20,11 +20,22 @@ class Outcome:
     version: ModelVersion | None = None
     """The model that a retraining brought."""
     spend: Spend | None = None
+    failed: bool = False
+    """Whether it could not be done and will not be tried again; nothing in the world has changed then."""
+    suggested: bool = False
+    """Whether it was left to a person."""
 
     def to_json(self, decision: Decision) -> dict[str, Json]:
         """Return what the journal keeps."""
         amount = self.spend.amount if self.spend else Decimal(0)
-        return {"decision": decision.id, "act": decision.act, "result": self.result, "cost": str(amount)}
+        return {
+            "decision": decision.id,
+            "act": decision.act,
+            "result": self.result,
+            "cost": str(amount),
+            "failed": self.failed,
+            "suggested": self.suggested,
+        }
 
 
 class Hands(Protocol):

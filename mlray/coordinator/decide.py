@@ -1,6 +1,6 @@
 """The coordinator's decisions as rules in order: the first that applies decides. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from mlray.clock import parse_duration
@@ -18,6 +18,11 @@ __all__ = ["after_training", "due", "on_first", "on_retraining", "on_rollout"]
 _ACTS = {Outcome.ADMIT: Act.RETRAIN, Outcome.DEFER: Act.DEFER, Outcome.REFUSE: Act.REFUSE}
 
 
+def _moment(now: datetime) -> str:
+    """Return the moment as a decision's id names it: the same moment is the same question, also after a crash."""
+    return now.astimezone(UTC).isoformat()
+
+
 def due(state: State, every: timedelta, now: datetime) -> bool:
     """Return whether it is time to ask again whether to retrain: on schedule, or because a deferral has run out."""
     if state.deferred_until is not None and now >= state.deferred_until:
@@ -33,7 +38,7 @@ def on_first(endpoint: str, price: Price, budget: Budget | None, now: datetime) 
     if act is Act.RETRAIN:
         because = f"nothing is live yet: a first model is trained for about {price}"
     return Decision(
-        id=f"{endpoint}:{now:%Y-%m-%dT%H}:first",
+        id=f"{endpoint}:{_moment(now)}:first",
         at=now,
         act=act,
         subject=endpoint,
@@ -69,7 +74,7 @@ def on_retraining(facts: Facts, state: State, spec: ProjectSpec) -> Decision:
         **_performance(facts),
     }
     return Decision(
-        id=f"{facts.endpoint}:{facts.now:%Y-%m-%dT%H}:retrain",
+        id=f"{facts.endpoint}:{_moment(facts.now)}:retrain",
         at=facts.now,
         act=act,
         subject=facts.endpoint,
@@ -186,7 +191,7 @@ def on_rollout(endpoint: Endpoint, rollout: Rollout, evidence: Evidence, serving
     )
     chosen = step(staged, evidence, serving, rollout.started, rollout.step_started, now)
     return Decision(
-        id=f"{endpoint.name}:{now:%Y-%m-%dT%H}:rollout:v{rollout.candidate}",
+        id=f"{endpoint.name}:{_moment(now)}:rollout:v{rollout.candidate}",
         at=now,
         act=chosen.act,
         subject=f"{endpoint.name}/v{rollout.candidate}",

@@ -76,7 +76,7 @@ def after(state: State, entry: Fact) -> State:
     if entry.kind == "decision":
         return _decided(state, Decision.from_json(entry.data))
     if entry.kind == "outcome":
-        return _done(state, str(entry.data["decision"]))
+        return _done(state, entry.data)
     return state
 
 
@@ -88,7 +88,7 @@ def _decided(state: State, decision: Decision) -> State:
             state = replace(state, deferred_until=None)  # asked again in the new window, whatever came of it
     match decision.act:
         case Act.RETRAIN:
-            return replace(state, last_retraining=decision.at, retrainings=state.retrainings + 1, deferred_until=None)
+            return replace(state, deferred_until=None)
         case Act.DEFER:
             until = decision.evidence.get("until")
             return replace(state, deferred_until=datetime.fromisoformat(str(until)) if until else None)
@@ -96,11 +96,16 @@ def _decided(state: State, decision: Decision) -> State:
             return state
 
 
-def _done(state: State, decision_id: str) -> State:
-    done = [decision for decision in state.open if decision.id == decision_id]
-    state = replace(state, open=tuple(decision for decision in state.open if decision.id != decision_id))
+def _done(state: State, outcome: Mapping[str, Json]) -> State:
+    done = [decision for decision in state.open if decision.id == outcome["decision"]]
+    state = replace(state, open=tuple(decision for decision in state.open if decision not in done))
+    if outcome.get("suggested"):
+        return state
     for decision in done:
-        state = _effect(state, decision)
+        if decision.act is Act.RETRAIN:  # one that failed counts too: the cool-down holds off the next try
+            state = replace(state, last_retraining=decision.at, retrainings=state.retrainings + 1)
+        if not outcome.get("failed"):
+            state = _effect(state, decision)
     return state
 
 

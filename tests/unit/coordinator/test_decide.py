@@ -4,10 +4,23 @@ from decimal import Decimal
 
 import pytest
 
-from mlray.coordinator.decide import after_training, due, on_first, on_retraining
+from mlray.coordinator.decide import after_training, due, on_first, on_retraining, on_rollout
 from mlray.coordinator.state import Rollout, State
 from mlray.records import Act, GateResult, Stage
-from tests.unit.coordinator.facts import DAY, NOON, WEEK, budget, decision, drift, facts, performance, price, spec
+from mlray.serving.rollout import Evidence
+from tests.unit.coordinator.facts import (
+    DAY,
+    NOON,
+    WEEK,
+    budget,
+    decision,
+    drift,
+    facts,
+    performance,
+    price,
+    spec,
+    table,
+)
 
 ROLLOUT = Rollout(2, Stage.CANARY, 0.1, NOON, NOON, "d1")
 
@@ -130,3 +143,19 @@ def test_rows_seen_by_an_earlier_look_are_not_counted_again():
     soon = on_retraining(seen, State(last_look=NOON - DAY), spec()).evidence["accumulated"]
     assert whole == pytest.approx(12.0)
     assert soon == pytest.approx(12.0 / 7)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "act"),
+    [
+        (Evidence(rows=5000), Act.CANARY),
+        (Evidence(rows=5), Act.HOLD),
+        (Evidence(rows=5000, candidate_failures=50), Act.ROLL_BACK),
+    ],
+    ids=["goes on", "waits", "goes back"],
+)
+def test_a_rollouts_step_becomes_a_decision(evidence, act):
+    rollout = Rollout(2, Stage.SHADOW, 0.0, NOON - 4 * DAY, NOON - 4 * DAY, "d1")
+    decided = on_rollout(table(), rollout, evidence, spec().serving, NOON)
+    assert (decided.act, decided.caused_by, decided.evidence["version"]) == (act, "d1", 2)
+    assert decided.subject == "flights/v2"

@@ -24,6 +24,22 @@ def done(seq: int, of: int) -> Told:
     return Told(seq, "outcome", {"decision": f"d{of}", "result": "so", "cost": "0"})
 
 
+@pytest.mark.parametrize(
+    ("outcome", "retrainings"),
+    [({}, 1), ({"failed": True}, 1), ({"suggested": True}, 0)],
+    ids=["done", "failed", "suggested"],
+)
+def test_a_suggestion_is_no_retraining_but_a_failure_is_one(outcome, retrainings):
+    told = [decided(1, Act.RETRAIN), Told(2, "outcome", {"decision": "d1", "result": "so", "cost": "0", **outcome})]
+    assert fold(told).retrainings == retrainings
+    assert (fold(told).last_retraining is None) is (retrainings == 0)
+
+
+def test_what_failed_has_changed_nothing():
+    told = [decided(1, Act.PROMOTE, version=2), Told(2, "outcome", {"decision": "d1", "failed": True})]
+    assert fold(told) == State(seq=2)
+
+
 def test_nothing_is_known_of_an_empty_journal():
     assert fold([]) == State()
 
@@ -48,7 +64,7 @@ def test_folding_in_two_parts_gives_the_same_state():
 
 
 def test_a_deferral_ends_with_the_next_retraining():
-    told = [decided(1, Act.DEFER, until=(NOON + DAY).isoformat()), decided(2, Act.RETRAIN, NOON + DAY)]
+    told = [decided(1, Act.DEFER, until=(NOON + DAY).isoformat()), decided(2, Act.RETRAIN, NOON + DAY), done(3, 2)]
     assert fold(told[:1]).deferred_until == NOON + DAY
     assert fold(told).deferred_until is None
     assert fold(told).retrainings == 1

@@ -1,11 +1,15 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from threading import Event, Thread
 
 import pytest
 
 from mlray.coordinator.policy import Facts
 from mlray.coordinator.watch import Senses, Watch
+from mlray.costs import promise
+from mlray.costs import state as budget_state
+from mlray.errors import DataError, RequestError, UnavailableError
 from mlray.journal import Journal, open_journal
 from mlray.records import Act, Decision, Endpoint, GateResult, ModelVersion, Scorecard, Spend
 from mlray.serving.rollout import Evidence
@@ -28,6 +32,7 @@ class World:
     gates: tuple[GateResult, ...] = (GOOD,)
     cut_at: int = -1
     touches: int = 0
+    trouble: Exception | None = None
 
     def _touch(self) -> None:
         self.touches += 1
@@ -35,6 +40,8 @@ class World:
             raise PowerCutError
 
     def train(self, decision: Decision) -> tuple[ModelVersion, Spend]:
+        if self.trouble:
+            raise self.trouble
         self._touch()
         if decision.id not in self.models:
             self.trainings.append(decision.id)
@@ -51,6 +58,8 @@ class World:
         return self.table
 
     def set_endpoint(self, endpoint: Endpoint) -> Endpoint:
+        if endpoint.live == 99:
+            raise RequestError("Version 99 cannot be loaded.")
         self._touch()
         self.table = endpoint
         self._touch()
@@ -171,3 +180,129 @@ def test_what_a_person_decides_is_written_down_first_and_done():
     assert state.rollout is not None
     assert world.table.candidate == 2
     assert journal.find("by hand") is not None
+
+
+def results(journal: Journal) -> list[str]:
+    return [str(entry.data["result"]) for entry in journal.entries(kind="outcome")]
+
+
+def left(journal: Journal) -> Decimal:
+    found = budget_state(spec().costs.budget, "flights", journal.entries(), NOON)
+    assert found is not None
+    return found.left
+
+
+def test_a_training_that_fails_for_good_is_closed_and_its_money_given_back():
+    journal, world = open_journal("memory://"), World(trouble=DataError("the holdout has one class"))
+    coordinator = watch(journal, world)
+    state = coordinator.tick(NOON)
+    assert state.open == ()
+    assert results(journal) == ["failed: the holdout has one class"]
+    assert left(journal) == 100
+    coordinator.tick(NOON + DAY)
+    assert acts(journal) == ["retrain"], "the cool-down holds off the next try"
+    world.trouble = None
+    assert coordinator.tick(NOON + WEEK).live == 1
+
+
+def test_what_does_not_answer_is_tried_again_until_the_cool_down_is_over():
+    journal, world = open_journal("memory://"), World(trouble=UnavailableError("no workshop"))
+    coordinator = watch(journal, world)
+    for day in range(7):
+        with pytest.raises(UnavailableError, match="no workshop"):
+            coordinator.tick(NOON + day * DAY)
+    assert results(journal) == []
+    assert len(coordinator.state.open) == 1
+    assert left(journal) < 60, "the money stays promised meanwhile"
+    with pytest.raises(UnavailableError):  # given up, and asked anew
+        coordinator.tick(NOON + WEEK)
+    assert results(journal) == ["given up: no workshop"]
+    assert acts(journal) == ["retrain", "retrain"]
+    assert len(journal.entries(kind="release")) == 1
+
+
+def test_a_trouble_that_passes_costs_nothing():
+    journal, world = open_journal("memory://"), World(trouble=UnavailableError("a moment, please"))
+    coordinator = watch(journal, world)
+    with pytest.raises(UnavailableError):
+        coordinator.tick(NOON)
+    world.trouble = None
+    assert coordinator.tick(NOON + DAY).live == 1
+    assert acts(journal) == ["retrain", "promote"]
+
+
+def test_a_promotion_that_cannot_be_done_does_not_lock_the_person_out():
+    journal, world = open_journal("memory://"), World()
+    coordinator = watch(journal, world)
+    coordinator.tick(NOON)
+    bad = Decision("p99", NOON + DAY, Act.PROMOTE, "flights/v99", "asked for", {"version": 99})
+    assert coordinator.release(bad).live == 1
+    assert "cannot be loaded" in results(journal)[-1]
+    good = Decision("p2", NOON + DAY, Act.PROMOTE, "flights/v2", "asked for", {"version": 2})
+    assert coordinator.release(good).live == 2
+
+
+def test_a_person_overrules_what_is_still_open():
+    journal, world = open_journal("memory://"), World()
+    coordinator = watch(journal, world)
+    coordinator.tick(NOON)
+    old = Decision("old", NOON + DAY, Act.PROMOTE, "flights/v2", "decided before the crash", {"version": 2})
+    journal.append("decision", old.subject, old.to_json(), at=old.at, key=old.id)
+    back = Decision("back", NOON + DAY, Act.ROLL_BACK, "flights/v2", "no", {"version": 2})
+    state = coordinator.release(back)
+    assert (state.live, world.table.live, state.open) == (1, 1, ())
+    assert any("overruled by a person: no" in result for result in results(journal))
+
+
+def test_a_person_need_not_wait_for_a_training():
+    journal, world = open_journal("memory://"), World()
+    coordinator = watch(journal, world, facts())
+    coordinator.tick(NOON)
+    began, go_on = Event(), Event()
+    train = world.train
+
+    def slow(decision: Decision) -> tuple[ModelVersion, Spend]:
+        began.set()
+        assert go_on.wait(30)
+        return train(decision)
+
+    world.train = slow  # type: ignore[method-assign]
+    ticking = Thread(target=coordinator.tick, args=(NOON + WEEK,))
+    ticking.start()
+    assert began.wait(30)
+    asked = Decision("by hand", NOON + WEEK, Act.PROMOTE, "flights/v7", "now", {"version": 7})
+    assert coordinator.release(asked).live == 7
+    go_on.set()
+    ticking.join(30)
+    assert world.trainings == [world.trainings[0], f"flights:{(NOON + WEEK).isoformat()}:retrain"]
+    assert coordinator.state.open == ()
+    assert journal.verify() == len(journal.entries())
+
+
+def test_another_projects_decisions_in_the_same_journal_are_none_of_ours():
+    journal, world = open_journal("memory://"), World()
+    other = Decision("x", NOON, Act.PROMOTE, "weather/v5", "theirs", {"version": 5})
+    journal.append("decision", other.subject, other.to_json(), at=NOON, key=other.id)
+    coordinator = watch(journal, world)
+    assert coordinator.state.open == ()
+    assert coordinator.tick(NOON).live == 1
+
+
+def test_money_that_others_took_meanwhile_closes_the_decision():
+    journal, world = open_journal("memory://"), World()
+    promise(journal, "other", Decimal(90), scope="flights", purpose="training", at=NOON)
+    state = watch(journal, world).tick(NOON)
+    assert world.trainings == []
+    assert state.open == ()
+    assert "10.00" in results(journal)[0]
+
+
+def test_a_suggestion_to_go_on_is_made_once_for_each_step():
+    journal, world = open_journal("memory://"), World()
+    coordinator = watch(journal, world, mode="suggest")
+    coordinator.release(Decision("p1", NOON, Act.PROMOTE, "flights/v1", "asked for", {"version": 1}))
+    coordinator.release(Decision("s2", NOON, Act.SHADOW, "flights/v2", "asked for", {"version": 2}))
+    for day in range(3, 9):
+        coordinator.tick(NOON + day * DAY)
+    assert acts(journal).count("canary") == 1
+    assert world.table.share == 0.0
