@@ -9,13 +9,13 @@ import pyarrow.compute as pc
 
 from mlray.clock import parse_duration
 from mlray.coordinator.artifact import Artifact
-from mlray.coordinator.flows import Excess, artifact_of, ingest
+from mlray.coordinator.flows import Excess, artifact_of, ingest, learnt_until
 from mlray.coordinator.policy import Facts
 from mlray.coordinator.state import State
 from mlray.coordinator.workspace import Workspace
 from mlray.costs import retraining, spends
 from mlray.costs import state as budget_state
-from mlray.errors import DataError
+from mlray.errors import AccessDenied, DataError, StoreError
 from mlray.monitoring import LogWindow, compare, measure, read_window
 from mlray.records import Budget, DatasetVersion, DriftReport, ModelVersion, Performance, Price
 from mlray.serving.rollout import Evidence
@@ -25,6 +25,8 @@ __all__ = ["Observer", "money"]
 
 DEFAULT_SECONDS = 60.0
 """What a training is assumed to take before any was measured."""
+LATELY, ENOUGH = timedelta(weeks=4), timedelta(weeks=2)
+"""How far back earlier windows tell how many rows are usual, and how much time they must cover."""
 
 
 def money(space: Workspace, now: datetime) -> tuple[Price, Budget | None]:
@@ -47,25 +49,21 @@ class Observer:
         """Return everything that bears on retraining the live model."""
         space, spec = self.space, self.space.spec
         self.flush()
-        live = space.models()[state.live or 0]
         every = parse_duration(spec.drift.every)
         window = read_window(space.log_folder, now - every, now)
         broken, dataset = self._gather(now)
-        drift = self._drift(live, window, now - every, now)
+        drift, performance, unseen = self._looked(state.live or 0, dataset, window, now, broken)
         if drift is not None:
-            space.journal.append("drift", space.name, drift.to_json(), at=now)
             broken = broken or (f"broken feed: {drift.broken}" if drift.broken else "")
-        performance = self._performance(live, dataset, window, now, broken)
-        if performance is not None:
-            space.journal.append("performance", space.name, performance.to_json(), at=now)
+        broken = broken or unseen
         price, budget = money(space, now)
         return Facts(
             endpoint=space.name,
-            version=live.number,
+            version=state.live or 0,
             now=now,
             drift=drift,
             performance=performance,
-            rows_per_day=window.rows.num_rows / max(every / timedelta(days=1), 1.0),
+            rows_per_day=window.rows.num_rows / (every / timedelta(days=1)),
             price=price,
             budget=budget,
             broken=broken,
@@ -79,44 +77,77 @@ class Observer:
         except DataError as error:
             return str(error), self.space.store.head(self.space.spec.data.table)
 
-    def _artifact(self, version: ModelVersion) -> Artifact:
-        return artifact_of(self.space, version)
+    def _looked(
+        self, number: int, dataset: DatasetVersion | None, window: LogWindow, now: datetime, broken: str
+    ) -> tuple[DriftReport | None, Performance | None, str]:
+        """Return how the live model's inputs and answers do, and what kept us from seeing more: a fact, not a crash."""
+        space, drift = self.space, None
+        live = space.models().get(number)
+        if live is None:
+            return None, None, f"v{number} is live, but the journal knows no such model"
+        try:
+            artifact = artifact_of(space, live)
+            drift = self._drift(live, artifact, window, now)
+            key = f"{space.place}:{now.isoformat()}"
+            space.journal.append("drift", space.name, drift.to_json(), at=now, key=f"drift:{key}")
+            sound = not (broken or drift.broken)
+            performance = self._performance(live, artifact, dataset if sound else None, window, now)
+            space.journal.append("performance", space.name, performance.to_json(), at=now, key=f"performance:{key}")
+        except (DataError, StoreError, AccessDenied) as error:
+            return drift, None, str(error)
+        return drift, performance, ""
 
-    def _drift(self, live: ModelVersion, window: LogWindow, start: datetime, end: datetime) -> DriftReport | None:
-        reference = self._artifact(live).profile
+    def _drift(self, live: ModelVersion, artifact: Artifact, window: LogWindow, now: datetime) -> DriftReport:
+        reference, every = artifact.profile, parse_duration(self.space.spec.drift.every)
         rows = window.rows.select(list(self.space.spec.data.request_columns))
         return compare(
             reference,
             profile(rows, reference.reference),
             endpoint=self.space.name,
             version=live.number,
-            start=start,
-            end=end,
+            start=now - every,
+            end=now,
             threshold=self.space.spec.drift.threshold,
-            now=end,
+            now=now,
+            expected_rows=self._usual(now, every),
         )
 
+    def _usual(self, now: datetime, every: timedelta) -> float | None:
+        """Return how many rows such a window has had lately; None while fewer than two whole weeks are known."""
+        lately = max(LATELY, 4 * every)
+        entries = self.space.journal.entries(kind="drift", subject=self.space.name)
+        reports = [DriftReport.from_json(entry.data) for entry in entries if now - lately <= entry.at < now]
+        reports = [report for report in reports if not report.broken]
+        seen = sum((report.end - report.start for report in reports), timedelta())
+        if len(reports) < 2 or seen < ENOUGH:
+            return None
+        return float(np.median([report.rows / ((report.end - report.start) / every) for report in reports]))
+
     def _performance(
-        self, live: ModelVersion, dataset: DatasetVersion | None, window: LogWindow, now: datetime, broken: str
-    ) -> Performance | None:
+        self, live: ModelVersion, artifact: Artifact, dataset: DatasetVersion | None, window: LogWindow, now: datetime
+    ) -> Performance:
         spec = self.space.spec
         every, late = parse_duration(spec.drift.every), parse_duration(spec.data.target.known_after)
-        labelled = read_window(self.space.log_folder, now - late - every, now - late)
-        served = pc.equal(window.rows.column("version"), live.number)
+        labelled = _of(live, read_window(self.space.log_folder, now - late - every, now - late))
         excess = None
-        if dataset is not None and not broken and labelled.labelled:
+        if dataset is not None and labelled.labelled and self._new(dataset, live, now - late - every):
             excess = self.challenge(dataset, live, every).excess
         return measure(
             endpoint=self.space.name,
             version=live.number,
             start=now - every,
             end=now,
-            scores=np.asarray(window.rows.filter(served).column("score")),
+            scores=np.asarray(_of(live, window).rows.column("score")),
             labelled_scores=labelled.scores,
             labels=labelled.labels,
-            calibration=self._artifact(live).calibration,
+            calibration=artifact.calibration,
             excess=excess,
         )
+
+    def _new(self, dataset: DatasetVersion, live: ModelVersion, since: datetime) -> bool:
+        """Return whether `dataset` has rows after `since` that `live` has not learnt from: old ones count only once."""
+        learnt = learnt_until(self.space, live)
+        return dataset.as_of > since and (learnt is None or dataset.as_of > learnt)
 
     def rollout(self, state: State, now: datetime) -> Evidence:
         """Return what is known of the candidate since its shadow began."""
@@ -124,3 +155,8 @@ class Observer:
         self.flush()
         window = read_window(self.space.log_folder, state.rollout.started, now)
         return Evidence.of(window.everything, live=state.live or 0, candidate=state.rollout.candidate)
+
+
+def _of(live: ModelVersion, window: LogWindow) -> LogWindow:
+    """Return what one version answered."""
+    return LogWindow(window.rows.filter(pc.equal(window.rows.column("version"), live.number)), window.failed)

@@ -36,6 +36,7 @@ __all__ = [
     "challenge",
     "feasibility",
     "ingest",
+    "learnt_until",
     "price_of_seconds",
     "split",
     "train",
@@ -102,12 +103,11 @@ def ingest(
         from mlray.data.on_ray import scan_on_ray
 
         run = scan_on_ray
-    before = space.store.head(space.spec.data.table)
     version = ingest_rows(
         space.spec.data, space.spec.folder, space.store, until=until, now=now, run=run, progress=progress
     )
-    if before is None or version.digest != before.digest:
-        space.journal.append("dataset", version.name, version.to_json(), at=now, key=f"dataset:{version.digest}")
+    # Whether or not it is new: a process that died between the commit and this entry left the entry out.
+    space.journal.append("dataset", version.name, version.to_json(), at=now, key=f"dataset:{version.digest}")
     return version
 
 
@@ -199,7 +199,11 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
     started = time.perf_counter()
     check_space(space.spec.model)
     space.journal.append(
-        "training", space.name, {"cause": order.cause, "dataset": dataset.name, "trials": order.trials}, at=now
+        "training",
+        space.name,
+        {"cause": order.cause, "dataset": dataset.name, "trials": order.trials},
+        at=now,
+        key=f"training:{order.cause}" if order.cause else None,
     )
     parts = split(space, dataset)
     fitted, x, xv = _matrices(space, parts.train, parts.valid)
@@ -232,7 +236,7 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
     card, traits, calibrated = _judge(space, parts, fitted, experiment.best, order.live)
     progress(order.trials, order.trials, "registering")
     experiment = space.registry.log_experiment(space.name, experiment, dataset)
-    space.journal.append("experiment", experiment.id, experiment.to_json(), at=now)
+    space.journal.append("experiment", experiment.id, experiment.to_json(), at=now, key=f"experiment:{experiment.id}")
     artifact = _final(space, parts, experiment.best, calibrated, order.fault)
     folder = space.folder("models") / new_id(space.name)
     digest = write_artifact(artifact, folder, space.signing_key)
@@ -252,20 +256,31 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
         traits={**traits, "seconds": seconds, "fault": float(bool(order.fault))},
     )
     version = space.registry.register(version)
-    space.journal.append(
-        "model", f"{version.name}/v{version.number}", version.to_json(), at=now, key=f"model:{version.artifact_digest}"
-    )
+    _write_down(space, version, now)
     return Trained(experiment, version, _spend(space, "training", seconds, cpus, now))
 
 
 def _registered(space: Workspace, cause: str, cpus: float, now: datetime) -> Trained | None:
     """Return what an earlier call for the same cause registered: a coordinator that came back asks again."""
-    done = [version for version in space.models().values() if cause and version.caused_by == cause]
-    if not done:
+    if not cause or space.journal.find(f"training:{cause}") is None:
         return None
-    (entry,) = [e for e in space.journal.entries(kind="experiment") if e.data["id"] == done[0].experiment]
+    known = [version for version in space.models().values() if version.caused_by == cause]
+    version = known[0] if known else space.registry.by_cause(space.name, cause)
+    if version is None:
+        return None
+    entry = space.journal.find(f"experiment:{version.experiment}")
+    if entry is None:  # written before the model was registered, so only a foreign registry can lead here
+        return None
+    if not known:
+        _write_down(space, version, now)
     return Trained(
-        Experiment.from_json(entry.data), done[0], _spend(space, "training", done[0].traits["seconds"], cpus, now)
+        Experiment.from_json(entry.data), version, _spend(space, "training", version.traits["seconds"], cpus, now)
+    )
+
+
+def _write_down(space: Workspace, version: ModelVersion, now: datetime) -> None:
+    space.journal.append(
+        "model", f"{version.name}/v{version.number}", version.to_json(), at=now, key=f"model:{version.artifact_digest}"
     )
 
 
@@ -378,11 +393,22 @@ def challenge(space: Workspace, dataset: DatasetVersion, live: ModelVersion, win
 
     The excess is the difference in error rate, less the handicap that the challenger's smallness was measured to have
     when the live model was trained; its interval is that of a paired difference.
+
+    Raises:
+        DataError: there are no rows that the live model has not seen, or those before them hold one class only.
     """
     started = time.perf_counter()
     end = dataset.as_of
-    rows = space.store.read(dataset, start=end - window, end=end)
-    known = space.store.read(dataset, start=end - parse_duration(space.spec.model.window), end=end - window)
+    start = max(end - window, learnt_until(space, live) or end - window)
+    rows = space.store.read(dataset, start=start, end=end)
+    known = space.store.read(dataset, start=end - parse_duration(space.spec.model.window), end=start)
+    positives = pc.sum(space.contract.target(known)).as_py() or 0
+    if not rows.num_rows or not 0 < positives < known.num_rows:
+        raise DataError(
+            f"{dataset.name}: v{live.number} cannot be compared with a fresh model, with {rows.num_rows} new rows and"
+            f" {known.num_rows} before them ({positives} are true).",
+            remedy="Widen model.window, or check data.target.",
+        )
     _, x_known, x = _matrices(space, known, rows)
     y = labels(space, rows)
     fresh = _quick(x_known, labels(space, known), x, space.spec.model.seed)
@@ -391,6 +417,14 @@ def challenge(space: Workspace, dataset: DatasetVersion, live: ModelVersion, win
     seen, gap = excess(y, served, fresh, days), live.traits.get("challenger_gap", 0.0)
     shifted = Interval(seen.value + gap, seen.low + gap, seen.high + gap, seen.level)
     return Excess(shifted, len(y), time.perf_counter() - started)
+
+
+def learnt_until(space: Workspace, version: ModelVersion) -> datetime | None:
+    """Return up to which moment `version` has seen the data; None where its dataset version is not kept here."""
+    seen = [
+        known.as_of for known in space.store.versions(space.spec.data.table) if known.digest == version.dataset_digest
+    ]
+    return seen[0] if seen else None
 
 
 def _spend(space: Workspace, purpose: str, seconds: float, cpus: float, now: datetime) -> Spend:

@@ -1,5 +1,6 @@
 """A client for an endpoint: what a user's program would send, and what the coordinator asks of it."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -8,12 +9,16 @@ from typing import Any, Self
 
 import httpx
 
-from mlray.errors import AccessDenied, RequestError, UnavailableError
+from mlray.clock import SystemClock
+from mlray.errors import AccessDenied, MlrayError, RequestError, UnavailableError
 from mlray.ids import Json
 from mlray.records import Endpoint
 
 __all__ = ["EndpointClient", "tensors"]
 
+PATIENCE = 30.0
+"""Seconds: within them Serve has replaced a replica that died."""
+_BUSY = 429
 _NUMBERS = {bool: "BOOL", int: "INT64", float: "FP64", str: "BYTES"}
 
 
@@ -39,11 +44,22 @@ def _datatype(values: Sequence[Json]) -> str:
 class EndpointClient:
     """Speaks to one model's endpoint over HTTP, with one kept connection."""
 
-    def __init__(self, url: str, name: str, key: str, *, timeout: float = 60.0) -> None:
-        """Take the address of the server, the model's name and a key."""
+    def __init__(self, url: str, name: str, key: str, *, timeout: float = 60.0, patience: float = PATIENCE) -> None:
+        """Take the address of the server, the model's name and a key.
+
+        A server that cannot be reached, or is too busy, is asked again for `patience` seconds. Nothing is done twice by
+        that: requests carry ids, and equal tables and labels change nothing.
+        """
         self._name = name
         self._url = url
-        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout)
+        self._patience = patience
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=timeout,
+            limits=httpx.Limits(keepalive_expiry=2.0),  # shorter than a server's: it closes none that we still use
+            trust_env=False,  # a proxy of the environment must not see keys, and would not find a local endpoint
+        )
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -90,26 +106,54 @@ class EndpointClient:
         self._send("POST", f"/v2/models/{self._name}/flush", {})
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        answer = self._ask(method, path, body)
+        if not answer.is_success:
+            raise _refusal(answer)
         try:
-            answer = self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
+            content = answer.json()
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
             raise UnavailableError(
-                f"{self._http.base_url} does not answer: {error!r}.", remedy="Is it deployed? `mlray status` tells."
-            ) from error
-        if answer.is_success:
-            content: dict[str, Any] = answer.json()
-            return content
-        self._refuse(answer)
-        return {}
+                f"{self._url} is not an endpoint of mlray: it answers {answer.text[:80]!r}.",
+                remedy="Something else may have taken its port: deploy it again.",
+            )
+        return content
 
-    def _refuse(self, answer: httpx.Response) -> None:
-        try:
-            told = answer.json()["error"]
-        except (ValueError, KeyError, TypeError):
-            told = {"message": answer.text[:200]}
-        message, remedy = str(told.get("message", "")), str(told.get("remedy", ""))
-        if answer.status_code in (401, 403):
-            raise AccessDenied(message, remedy=remedy)
-        if answer.is_client_error:
-            raise RequestError(message, remedy=remedy, status=answer.status_code, code=str(told.get("code", "")))
-        raise UnavailableError(f"{answer.status_code}: {message}", remedy=remedy)
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+        clock, pause = SystemClock(), 0.05
+        end = clock.ticks() + self._patience
+        while True:
+            try:
+                answer = self._http.request(method, path, json=body)
+            except httpx.HTTPError as error:
+                if not isinstance(error, httpx.TransportError) or clock.ticks() + pause > end:
+                    raise UnavailableError(
+                        f"{self._url} does not answer: {error!r}.", remedy="Is it deployed? `mlray status` tells."
+                    ) from error
+            else:
+                if answer.status_code != _BUSY or clock.ticks() + _wait(answer) > end:
+                    return answer
+                pause = _wait(answer)
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+
+def _wait(answer: httpx.Response) -> float:
+    """Return how many seconds a busy server asks us to wait."""
+    told = answer.headers.get("retry-after", "")
+    return float(told) if told.isdigit() else 1.0
+
+
+def _refusal(answer: httpx.Response) -> MlrayError:
+    """Return the error that the server told of."""
+    try:
+        told = answer.json()["error"]
+        message, remedy, code = (str(told.get(name, "")) for name in ("message", "remedy", "code"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, remedy, code = answer.text[:200], "", ""
+    if answer.status_code in (401, 403):
+        return AccessDenied(message, remedy=remedy)
+    if answer.is_client_error:
+        return RequestError(message, remedy=remedy, status=answer.status_code, code=code)
+    return UnavailableError(f"{answer.status_code}: {message}", remedy=remedy)

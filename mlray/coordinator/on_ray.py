@@ -3,36 +3,56 @@
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Any, cast
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from mlray.coordinator.cluster import NAMESPACE
 from mlray.coordinator.evidence import Observer, money
 from mlray.coordinator.failpoints import Failpoints
 from mlray.coordinator.flows import Excess, Order, Trained
+from mlray.coordinator.locks import hold
 from mlray.coordinator.on_http import EndpointClient
+from mlray.coordinator.release import address
 from mlray.coordinator.secrets import read_secret
+from mlray.coordinator.warm import warm_trials
 from mlray.coordinator.watch import Senses, Watch
 from mlray.coordinator.workshop import Report, Workshop
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import MlrayError, NotFoundError, UnavailableError
 from mlray.records import DatasetVersion, Decision, Endpoint, Experiment, ModelVersion, Spend, Trial
 
-__all__ = ["Coordinator", "call", "coordinator", "cpus", "do", "end", "tick", "workshop"]
+__all__ = ["Coordinator", "alone", "call", "coordinator", "cpus", "do", "end", "tick", "wait", "workshop"]
 
 POLL_SECONDS = 5.0
+STARTS = 3
+"""How often work is started again after the workshop's process died: what kills it every time would do so for ever."""
+HANDOVER = 15.0
+"""Seconds within which the process of an ended coordinator is gone."""
 
 
 def call(reference: Any) -> Any:
-    """Return what a remote call returned, raising our own errors as they were raised there."""
+    """Return what a remote call returned, raising our own errors as they were raised there.
+
+    Raises:
+        UnavailableError: an actor, its node or the cluster is gone.
+        MlrayError: whatever else the call raised, by its last line.
+    """
     try:
         return ray.get(reference)
     except RayTaskError as error:
         if isinstance(error.cause, MlrayError):
             raise error.cause from None
-        raise
+        raise MlrayError(_last_line(error), remedy="Ray's log has the whole traceback.") from error
+    except RayError as error:
+        raise UnavailableError(_last_line(error), remedy="`mlray status` tells what is up.") from error
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else repr(error)
 
 
 def workshop(project: str) -> Any:
@@ -46,6 +66,7 @@ def workshop(project: str) -> Any:
             lifetime="detached",
             get_if_exists=True,
             max_restarts=-1,
+            max_task_retries=-1,  # asking twice does the work once
             max_concurrency=8,
             num_cpus=0,
         )
@@ -62,8 +83,29 @@ def do(
 ) -> Any:
     """Return what `flow` under `key` brought: started where it is unknown, waited for where it runs."""
     call(shop.start.remote(key, flow, arguments))
+    return wait(shop, key, flow, arguments, heard)
+
+
+def wait(
+    shop: Any,
+    key: str,
+    flow: str,
+    arguments: Mapping[str, Any],
+    heard: Callable[[Report], None] | None = None,
+) -> Any:
+    """Return what the work under `key` brought, which was started before; where its process died it starts again."""
+    starts = 0
     while True:
-        report: Report = call(shop.report.remote(key, 0.5 if heard else POLL_SECONDS))
+        try:
+            report: Report = call(shop.report.remote(key, 0.5 if heard else POLL_SECONDS))
+        except NotFoundError:
+            starts += 1
+            if starts > STARTS:
+                raise UnavailableError(
+                    f"the workshop died {starts} times over '{key}'.", remedy="Is there memory enough? See Ray's log."
+                ) from None
+            call(shop.start.remote(key, flow, arguments))
+            continue
         if report.state == "failed" and report.error is not None:
             raise report.error
         if report.state == "done":
@@ -102,18 +144,17 @@ class _Hands:
         arguments = {"order": order}
         call(shop.start.remote(key, "train", arguments))
         self._failpoints.hit("training")
-        trained: Trained = do(shop, key, "train", arguments)
+        trained: Trained = wait(shop, key, "train", arguments)
         return trained.version, trained.spend
 
     def _warm(self) -> tuple[Trial, ...]:
-        """Return the best configurations of earlier sweeps, the newest sweep's first."""
+        """Return the best configurations of this project's earlier sweeps."""
+        model = self._space.spec.model
+        ours = {version.experiment for version in self._space.models().values()}
         sweeps = [Experiment.from_json(entry.data) for entry in self._space.journal.entries(kind="experiment")]
-        best = [sweep.best for sweep in reversed(sweeps)]
-        if sweeps:
-            scored = [trial for trial in sweeps[0].trials if trial.score is not None and trial.state == "finished"]
-            best += sorted(scored, key=lambda trial: -(trial.score or 0.0))[:2]
-        unique = {(trial.trainer, str(sorted(trial.params.items()))): trial for trial in reversed(best)}
-        return tuple(reversed(unique.values()))[: max(1, self._space.spec.model.retrain_trials - 1)]
+        return warm_trials(
+            [sweep for sweep in sweeps if sweep.id in ours], model.metric, max(1, model.retrain_trials - 1)
+        )
 
     def endpoint(self) -> Endpoint:
         return self._client.endpoint()[0]
@@ -133,18 +174,46 @@ class Coordinator:
     def __init__(
         self, project: str, url: str, fault: tuple[int, str] | None = None, failpoints: Mapping[str, str] | None = None
     ) -> None:
-        """Join the project's endpoint at `url`; `failpoints` name places to die at, for tests."""
-        space = Workspace.at(project)
-        client = EndpointClient(url, space.name, read_secret(space.folder("keys"), "coordinator"))
-        points = Failpoints(failpoints)
+        """Join the project's endpoint, at first at `url`; `failpoints` name places to die at, for tests.
+
+        Raises:
+            UnavailableError: another coordinator watches the same folder, perhaps on another Ray.
+        """
+        self._project, self._url = project, url
+        self._points, self._fault = Failpoints(failpoints), fault
+        self._space = Workspace.at(project)
+        # Held as long as this process lives: two over one journal would each do what the other has just decided.
+        self._held = hold(
+            self._space.folder() / "coordinator.lock", patience=HANDOVER, remedy="`mlray stop` ends the other one."
+        )
+        self._lock = Lock()
+        self._client, self._watch = self._made()
+
+    def _made(self) -> tuple[EndpointClient, Watch]:
+        """Return the client and the loop over the workspace as it is now."""
+        project, space = self._project, self._space
+        client = EndpointClient(self._url, space.name, read_secret(space.folder("keys"), "coordinator"))
         observer = Observer(
             space,
             challenge=lambda dataset, live, window: self._challenge(project, dataset, live, window),
             flush=client.flush,
         )
-        hands = _Hands(space, project, client, points)
+        hands = _Hands(space, project, client, self._points)
         senses = Senses(observer.facts, observer.rollout, lambda now: money(space, now))
-        self._watch = Watch(space.spec, space.journal, senses, hands, points, fault)
+        return client, Watch(space.spec, space.journal, senses, hands, self._points, self._fault)
+
+    def _current(self) -> Watch:
+        """Return the loop, made anew where the project's files or the endpoint's address have changed."""
+        space = self._space.current(self._project)
+        try:
+            url = address(space)
+        except NotFoundError:
+            url = self._url
+        if space is not self._space or url != self._url:
+            self._space, self._url = space, url
+            self._client.close()
+            self._client, self._watch = self._made()
+        return self._watch
 
     @staticmethod
     def _challenge(project: str, dataset: DatasetVersion, live: ModelVersion, window: timedelta) -> Excess:
@@ -154,11 +223,13 @@ class Coordinator:
 
     def tick(self, now: datetime) -> int:
         """Do everything that is due at `now`; return the journal's place after it."""
-        return self._watch.tick(now).seq
+        with self._lock:
+            return self._current().tick(now).seq
 
     def release(self, decision: Decision) -> int:
         """Carry out what a person decided; return the journal's place after it."""
-        return self._watch.release(decision).seq
+        with self._lock:
+            return self._current().release(decision).seq
 
     def pid(self) -> int:
         """Return the number of the process that this actor runs in."""
@@ -189,8 +260,10 @@ def coordinator(
 def tick(project: str, watcher: Any, now: datetime, heard: Callable[[Report], None] | None = None) -> None:
     """Let the coordinator look at `now`, passing on how far the work has come that it waits for."""
     reference = watcher.tick.remote(now)
+    shop = None
     while heard and not ray.wait([reference], timeout=0.5)[0]:
-        report = call(workshop(project).latest.remote())
+        shop = shop or workshop(project)
+        report = call(shop.latest.remote())
         if report is not None:
             heard(report)
     call(reference)
@@ -204,6 +277,12 @@ def end(project: str) -> None:
             ray.kill(ray.get_actor(f"{place}-{part}", namespace=NAMESPACE), no_restart=True)
         except ValueError:  # there is none
             continue
+
+
+def alone() -> bool:
+    """Return whether the cluster is this machine alone, so that a port that is free here is free for a replica."""
+    here = cast("Any", ray).get_runtime_context().get_node_id()
+    return all(node["NodeID"] == here for node in cast("Any", ray).nodes() if node["Alive"])
 
 
 def cpus() -> int:

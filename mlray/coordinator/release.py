@@ -3,7 +3,7 @@
 import socket
 from datetime import datetime
 
-from mlray.coordinator.on_http import EndpointClient
+from mlray.coordinator.on_http import PATIENCE, EndpointClient
 from mlray.coordinator.secrets import read_secret, secret
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import MlrayError, NotFoundError
@@ -22,9 +22,12 @@ def address(space: Workspace) -> str:
     return str(known[-1].data["url"])
 
 
-def client(space: Workspace, who: str) -> EndpointClient:
-    """Return a client with the key of `who`: `coordinator`, or `client` for predictions and feedback alone."""
-    return EndpointClient(address(space), space.name, read_secret(space.folder("keys"), who))
+def client(space: Workspace, who: str, *, patience: float = PATIENCE) -> EndpointClient:
+    """Return a client with the key of `who`: `coordinator`, or `client` for predictions and feedback alone.
+
+    An endpoint that does not answer is asked again for `patience` seconds; 0 suits whoever asks whether it is there.
+    """
+    return EndpointClient(address(space), space.name, read_secret(space.folder("keys"), who), patience=patience)
 
 
 def serve(space: Workspace, project: str, now: datetime) -> str:
@@ -32,16 +35,20 @@ def serve(space: Workspace, project: str, now: datetime) -> str:
     keys = space.folder("keys")
     for who, scopes in SCOPES.items():
         secret(space.keys, keys, who, space.spec.access.tenants[0], scopes)
+    for tenant in space.spec.access.tenants[1:]:
+        secret(space.keys, keys, f"client-{tenant}", tenant, SCOPES["client"])
     if _answers(space):
         return address(space)
+    from mlray.coordinator.on_ray import alone
     from mlray.serving.on_ray import deploy
 
+    usual = _usual_port(space.spec.serving.host) if alone() else 0  # other machines' ports cannot be tried from here
     url = deploy(
         space.place,
         factory="mlray.coordinator.replica:build",
         args={"project": project},
         host=space.spec.serving.host,
-        port=space.spec.serving.port or _usual_port(space.spec.serving.host),
+        port=space.spec.serving.port or usual,
         replicas=space.spec.serving.replicas,
     )
     space.journal.append("endpoint", space.name, {"url": url}, at=now)
@@ -61,7 +68,7 @@ def _usual_port(host: str) -> int:
 
 def _answers(space: Workspace) -> bool:
     try:
-        with client(space, "coordinator") as http:
+        with client(space, "coordinator", patience=0.0) as http:
             http.endpoint()
     except MlrayError:
         return False

@@ -6,6 +6,7 @@ from mlray.coordinator.flows import predictor
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import NotFoundError
 from mlray.ports import Predictor
+from mlray.security import KeyRing
 from mlray.serving import App, Limits, RequestLog
 
 __all__ = ["build"]
@@ -22,8 +23,12 @@ def build(project: str) -> App:
             raise NotFoundError(f"{space.name} has no version {version}.", remedy=f"Known: {listed}.")
         return predictor(space, known[version])
 
+    limited = KeyRing(space.folder("keys"), requests_per_second=space.spec.access.requests_per_second)
+
     def authorise(authorization: str | None, scope: str) -> str:
-        return space.keys.check(authorization, scope).tenant
+        # What the coordinator asks as an administrator must get through whatever its tenant's clients send.
+        ring = space.keys if scope == "admin" else limited
+        return ring.check(authorization, scope).tenant
 
     return App(
         space.name,

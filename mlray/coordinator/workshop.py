@@ -1,5 +1,6 @@
 """Long work under a name. The same name again finds the work that runs or is done: asking twice does it once."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
@@ -12,6 +13,9 @@ from mlray.errors import MlrayError, NotFoundError
 from mlray.ports import Progress
 
 __all__ = ["FLOWS", "Report", "Workshop"]
+
+KEPT = 50
+"""Finished pieces of work that are remembered; older ones are found by their cause."""
 
 FLOWS: Mapping[str, Callable[..., Any]] = {
     "ingest": flows.ingest,
@@ -31,7 +35,7 @@ class Report:
     total: float = 1.0
     note: str = ""
     value: Any = None
-    error: Exception | None = None
+    error: MlrayError | None = None
 
 
 def _silent() -> Progress:
@@ -67,7 +71,7 @@ class Work:
         try:
             value = self._call(progress=_Heard(self)) if self._takes_progress else self._call()
             report = Report("done", 1, 1, "", value)
-        except Exception as error:  # noqa: BLE001 (whatever went wrong belongs to whoever asked)
+        except BaseException as error:  # noqa: BLE001 (even an exit belongs to whoever asked: he would wait for ever)
             report = Report("failed", error=_portable(error))
         with self._lock:
             self._report = report
@@ -86,38 +90,53 @@ class Work:
             return self._report
 
 
-def _portable(error: Exception) -> Exception:
-    """Return an error that any process can read: ours as they are, others by their text."""
+def _portable(error: BaseException) -> MlrayError:
+    """Return an error that any process can read and that a decision can be closed with: the text of others."""
     if isinstance(error, MlrayError):
         return error
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    return RuntimeError(text)
+    logging.getLogger(__name__).error("a piece of work failed", exc_info=error)
+    return MlrayError(f"{type(error).__name__}: {error}", remedy="The workshop's log has the whole traceback.")
 
 
 class Workshop:
     """Where one project's flows run. Keeps the heavy imports warm between trainings."""
 
     def __init__(self, project: str) -> None:
-        """Take the project's folder."""
+        """Take the project's folder or file."""
+        self._project = project
         self._space = Workspace.at(project)
         self._works: dict[str, Work] = {}
         self._lock = Lock()
 
     def start(self, key: str, flow: str, arguments: Mapping[str, Any]) -> str:
-        """Start `flow` under `key` unless that work is known already; return the key."""
+        """Start `flow` under `key` unless that work is known already; return the key.
+
+        Where the project's files have changed, finished work is forgotten: it was done by other rules.
+        """
         with self._lock:
+            space = self._space.current(self._project)
+            if space is not self._space:
+                self._space = space
+                self._forget(0)
             known = self._works.get(key)
             if known is None or known.report(0).state == "failed":
                 call = FLOWS[flow]
                 takes_progress = "progress" in call.__annotations__
-                self._works[key] = Work(lambda **more: call(self._space, **arguments, **more), takes_progress)
+                self._works.pop(key, None)  # the newest work stands last
+                self._works[key] = Work(lambda **more: call(space, **arguments, **more), takes_progress)
+                self._forget(KEPT)
         return key
+
+    def _forget(self, kept: int) -> None:
+        """Keep the newest `kept` finished works and all that run."""
+        finished = [key for key, work in self._works.items() if work.report(0).state != "running"]
+        for key in finished[: max(0, len(finished) - kept)]:
+            del self._works[key]
 
     def report(self, key: str, wait: float = 0.0) -> Report:
         """Return how far the work under `key` is; NotFoundError when it was never started here."""
-        work = self._works.get(key)
+        with self._lock:
+            work = self._works.get(key)
         if work is None:
             raise NotFoundError(
                 f"no work is known as '{key}'.", remedy="Start it again: finished work is found by its cause."
@@ -127,6 +146,6 @@ class Workshop:
     def latest(self) -> Report | None:
         """Return how far the newest piece of work is, if it still runs."""
         with self._lock:
-            works = list(self._works.values())
-        report = works[-1].report(0) if works else None
-        return report if report is not None and report.state == "running" else None
+            reports = [work.report(0) for work in self._works.values()]
+        running = [report for report in reports if report.state == "running"]
+        return running[-1] if running else None

@@ -32,6 +32,11 @@ class Workspace:
         """Return the workspace of the project at `path` (a folder or its file); `check` may find more faults."""
         return cls(read_spec(path, check=check))
 
+    def current(self, path: Path | str) -> Self:
+        """Return this workspace, or a new one where the project's files at `path` say something else by now."""
+        now = type(self).at(path)
+        return self if now.spec == self.spec and now.plan.digest == self.plan.digest else now
+
     @property
     def name(self) -> str:
         """The project's name, which is also its endpoint's and its model's."""
@@ -85,7 +90,9 @@ class Workspace:
 
     def models(self) -> dict[int, ModelVersion]:
         """Return every registered version by number, read from the journal: no tracking server is asked."""
-        found = [ModelVersion.from_json(entry.data) for entry in self.journal.entries(kind="model")]
+        ours = f"{self.name}/"  # a journal may be shared with other projects
+        entries = [entry for entry in self.journal.entries(kind="model") if entry.subject.startswith(ours)]
+        found = [ModelVersion.from_json(entry.data) for entry in entries]
         return {version.number: version for version in found}
 
     @cached_property
