@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 __all__ = ["Alarm", "State", "advance"]
 
@@ -57,6 +58,8 @@ def advance(alarm: Alarm, score: float, threshold: float, now: datetime, *, conf
             return _to(alarm, State.RESOLVED if streak >= clear else State.ALARM, now, streak)
         case State.RESOLVED:
             return _to(alarm, State.ALARM if above else State.OK, now)
+        case _:
+            assert_never(alarm.state)
 
 
 def _to(alarm: Alarm, state: State, now: datetime, streak: int = 0) -> Alarm:
