@@ -136,7 +136,8 @@ def _divided(look: Look) -> _Times:
     """Give the first two fifths to learning and the rest to the replay; a very short past is not replayed at all."""
     days = (look.last.date() - look.first.date()).days + 1
     if days < 20:
-        return _Times(max(2, days), max(1, days // 5), _EVERY, "")
+        window = max(3, days)
+        return _Times(window, max(1, window // 5), min(_EVERY, window // 2), "")
     history = max(10, days * 2 // 5)
     start = look.first.date() + timedelta(days=history)
     live = f"live: {{start: {start}, end: {look.last.date()}, requests_per_day: 8}}   # the part that a run replays"

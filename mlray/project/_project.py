@@ -1,8 +1,5 @@
 """The class that people hold in their hands."""
 
-import os
-from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,16 +9,17 @@ from mlray.clock import Clock, SystemClock, parse_duration
 from mlray.coordinator.evidence import money
 from mlray.coordinator.state import State, fold
 from mlray.coordinator.workspace import Workspace
-from mlray.errors import GateRefusal, NotFoundError, Refusal
-from mlray.ids import Json
+from mlray.errors import GateRefusal, InputError, NotFoundError, OverBudget, Refusal
+from mlray.ids import Json, new_id
 from mlray.journal import Entry
 from mlray.ports import Narrator
+from mlray.project._joined import Joined
+from mlray.project._past import LEFT, Past, of_project, past
 from mlray.project._result import RunResult, decisions_in
 from mlray.records import Act, DatasetVersion, Decision, Endpoint, Feasibility, ModelVersion, Scorecard
-from mlray.spec import ProjectSpec
 
 if TYPE_CHECKING:
-    from mlray.coordinator.cluster.on_ray import Connection
+    pass
 
 __all__ = ["Project", "open_project"]
 
@@ -35,30 +33,34 @@ def open_project(path: Path | str = ".", *, clock: Clock | None = None) -> "Proj
     """
     from mlray.experiments import check_space
 
-    return Project(Workspace.at(path, check=lambda spec: check_space(spec.model)), clock or SystemClock())
+    space = Workspace.at(path, check=lambda spec: check_space(spec.model))
+    return Project(space, clock or SystemClock(), Path(path))
 
 
-def _ray_address() -> str:
-    """Return the cluster that a job of Ray runs on; Ray's tools use the same variable for a dashboard's URL."""
-    address = os.environ.get("RAY_ADDRESS", "")
-    return "" if address.startswith("http") else address
+def _aware(moment: datetime | None, name: str) -> datetime | None:
+    """Return `moment`; InputError when it names no time zone: it would be compared with moments that do."""
+    if moment is not None and moment.utcoffset() is None:
+        raise InputError(
+            f"{name} is {moment.isoformat()} without a time zone.",
+            remedy=f"Pass datetime({moment:%Y, %-m, %-d}, tzinfo=UTC), with `from datetime import UTC`.",
+        )
+    return moment
 
 
-class Project:
+class Project(Joined):
     """One project: its data, its models, its endpoint and the coordinator that watches it.
 
     Used with `with`, it ends what it started; `mlray.open("jobs/flights").run()` is the whole life of a model.
     """
 
-    def __init__(self, space: Workspace, clock: Clock) -> None:
-        """Take an opened workspace; `mlray.open` makes one from a path."""
-        self.space = space
+    def __init__(self, space: Workspace, clock: Clock, source: Path | None = None) -> None:
+        """Take an opened workspace; `mlray.open` makes one from a path, which is kept as `source`."""
+        super().__init__(space, source)
         self._clock = clock
-        self._connection: Connection | None = None
 
     def __repr__(self) -> str:
         """Return how to open it again."""
-        return f"mlray.open({str(self.spec.folder)!r})"
+        return f"mlray.open({str(self.source)!r})"
 
     def _repr_html_(self) -> str:
         """Show the state as a table, for notebooks."""
@@ -77,64 +79,10 @@ class Project:
         """End what was started."""
         self.close()
 
-    @property
-    def spec(self) -> ProjectSpec:
-        """What the project's file says."""
-        return self.space.spec
-
-    @property
-    def folder(self) -> str:
-        """The project's folder, as other processes are told it."""
-        return str(self.spec.folder.resolve())
-
-    def set_clock(self, clock: Clock) -> None:
-        """Tell the time by another clock from now on, as a replay of the past does."""
-        self._clock = clock
-
-    # -- the cluster ------------------------------------------------------------------------------------------------
-
-    def connect(self, *, kept: bool = False) -> None:
-        """Join the project's Ray, or start one; `kept` starts one that outlives this process, until `stop`."""
-        if self._connection is not None:
-            return
-        from mlray.coordinator.cluster.on_ray import connect
-
-        address = os.environ.get("MLRAY_RAY") or _ray_address() or self.spec.workspace.ray
-        keys = self.space.folder("keys")
-        self._connection = connect(address, keys, self.space.folder(), self.spec.workspace.cpus, kept=kept)
-
-    def close(self) -> None:
-        """End what this object started: a Ray of its own with everything in it. A kept one stays."""
-        if self._connection is not None:
-            # Forgotten only afterwards: whoever interrupts this can call it again.
-            self._connection.leave()
-            self._connection = None
-
-    def stop(self) -> bool:
-        """End what `run(keep=True)` or `deploy` left running; return whether there was anything."""
-        from mlray.coordinator.cluster import read_kept
-
-        kept = read_kept(self.space.root / "ray.json")
-        if kept is not None:
-            self.close()
-            kept.stop()
-        return kept is not None
-
-    def clear(self) -> None:
-        """Take the project off a cluster that goes on without us; a Ray of our own ends with all that is in it."""
-        if self._connection is None or self._connection.ours:
-            return
-        from mlray.coordinator import on_ray
-        from mlray.serving.on_ray import remove
-
-        on_ray.end(self.folder)
-        remove(self.space.place)
-
-    def _do(self, key: str, flow: str, arguments: dict[str, Any], heard: Callable[..., None] | None = None) -> Any:  # noqa: ANN401
-        from mlray.coordinator import on_ray
-
-        self.connect()
-        return on_ray.do(on_ray.workshop(self.folder), key, flow, arguments, heard)
+    def set_clock(self, clock: Clock) -> Clock:
+        """Tell the time by another clock from now on, as a replay of the past does; return the one before."""
+        before, self._clock = self._clock, clock
+        return before
 
     # -- the stages -------------------------------------------------------------------------------------------------
 
@@ -152,10 +100,11 @@ class Project:
 
         Raises:
             DataError: a file cannot be read or does not fit the contract; nothing was committed.
+            InputError: `until` has no time zone.
         """
         from mlray.coordinator.flows import ingest
 
-        until = until or self.history_end() - parse_duration(self.spec.data.target.known_after)
+        until = _aware(until, "until") or self.history_end() - parse_duration(self.spec.data.target.known_after)
         return ingest(self.space, until, self._clock.now())
 
     def dataset(self, number: int | None = None) -> DatasetVersion:
@@ -177,23 +126,26 @@ class Project:
         Raises:
             OverBudget: the budget has not enough left; the message says what would fit and when.
         """
-        now = self._clock.now()
-        price, budget = money(self.space, now)
-        from mlray.costs import admit
-
-        admission = admit(price, budget)
-        if not admission.admitted:
-            from mlray.errors import OverBudget
-
-            raise OverBudget(f"training was not started: {admission.because}.", remedy="`mlray cost` shows the budget.")
+        from mlray.coordinator import on_ray
         from mlray.coordinator.flows import Order
+        from mlray.costs import release, reserve, settle
 
-        live = self.space.models().get(self._state().live or 0)
-        order = Order(self.dataset(), now, trials or self.spec.model.trials, live=live)
-        trained = self._do(f"train:{now.isoformat()}", "train", {"order": order})
-        from mlray.costs import settle
-
-        settle(self.space.journal, f"train:{trained.version.artifact_digest}", trained.spend)
+        now, key, spec, journal = self._clock.now(), new_id("train"), self.spec, self.space.journal
+        price, _ = money(self.space, now)
+        admission = reserve(
+            journal, key, price, spec=spec.costs.budget, scope=spec.project, purpose="training", now=now
+        )
+        if not admission.admitted:
+            raise OverBudget(f"training was not started: {admission.because}.", remedy="`mlray cost` shows the budget.")
+        try:
+            self.connect()
+            live = self.space.models().get(self._state().live or 0)
+            order = Order(self.dataset(), now, trials or spec.model.trials, live=live, cpus=on_ray.cpus())
+            trained = self._do(key, "train", {"order": order})
+        except BaseException as error:
+            release(journal, key, because=f"the training did not end: {type(error).__name__}", at=now)
+            raise
+        settle(journal, key, trained.spend)
         version: ModelVersion = trained.version
         return version
 
@@ -216,10 +168,12 @@ class Project:
     def deploy(self, number: int | None = None, *, kept: bool = True) -> Endpoint:
         """Bring a version to the endpoint: live where nothing is live yet, else as a shadow that goes on step by step.
 
+        Without a number it is the newest one that was not rejected or rolled back.
+
         Raises:
             GateRefusal: the version did not pass its gates.
         """
-        version = self.model(number)
+        version = self.model(self._deployable() if number is None else number)
         if not version.scorecard.passed:
             raise GateRefusal(f"{version.name} v{version.number} is not deployed: {version.scorecard}.")
         self._serve(kept=kept)
@@ -228,6 +182,11 @@ class Project:
         if live != version.number:
             self._release(version.number, act, f"v{version.number} was asked for by a person and passed its gates")
         return self.endpoint()
+
+    def _deployable(self) -> int | None:
+        """Return the newest version that has not proved bad; None where there is none, or no version at all."""
+        bad = self._past().bad
+        return max((number for number in self.space.models() if number not in bad), default=None)
 
     def promote(self, number: int) -> Endpoint:
         """Make a version live at once, without shadow and canary: a person takes the responsibility."""
@@ -243,19 +202,20 @@ class Project:
             Refusal: there is nothing to go back to.
         """
         state = self._state()
-        self._serve(kept=True)
         if state.rollout is not None:
+            self._serve(kept=True)
             self._release(state.rollout.candidate, Act.ROLL_BACK, "rolled back by a person")
             return self.endpoint()
-        promoted = [d for d in decisions_in(self.journal()) if d.act is Act.PROMOTE]
-        before = [int(str(d.evidence["version"])) for d in promoted if d.evidence.get("version") != state.live]
-        if not before:
+        previous = self._past().previous
+        if previous is None:
             raise Refusal(
                 "there is no earlier live version to go back to.", remedy="`mlray journal` shows what was live."
             )
-        return self.promote(before[-1])
+        self._serve(kept=True)
+        self._release(previous, Act.PROMOTE, f"a person went back from v{state.live} to v{previous}", left=state.live)
+        return self.endpoint()
 
-    def _release(self, number: int, act: Act, because: str) -> None:
+    def _release(self, number: int, act: Act, because: str, *, left: int | None = None) -> None:
         from mlray.coordinator import on_ray
 
         now = self._clock.now()
@@ -265,7 +225,7 @@ class Project:
             act=act,
             subject=f"{self.spec.project}/v{number}",
             because=because,
-            evidence={"version": number},
+            evidence={"version": number} if left is None else {"version": number, LEFT: left},
         )
         on_ray.call(self._coordinator().release.remote(decision))
 
@@ -310,17 +270,23 @@ class Project:
         return (
             f"The endpoint stays up. Call it:\n\n  curl -s {address(self.space)}/v2/models/{self.spec.project}/infer"
             f' -H "Authorization: Bearer $(cat {quote(str(key))})" -H "Content-Type: application/json"'
-            f" -d {quote(body)}\n\nEnd it:\n\n  mlray stop {quote(str(self.spec.folder))}\n"
+            f" -d {quote(body)}\n\nEnd it:\n\n  {self._command('stop')}\n"
         )
 
     def decide(self, now: datetime | None = None) -> list[Decision]:
-        """Let the coordinator look once: everything that is due now is decided, written down and done."""
+        """Let the coordinator look once: everything that is due now is decided, written down and done.
+
+        Raises:
+            InputError: `now` has no time zone.
+        """
         from mlray.coordinator import on_ray
 
+        now = _aware(now, "now")
         head = self.space.journal.head()
         self._serve(kept=True)
         on_ray.call(self._coordinator().tick.remote(now or self._clock.now()))
-        return decisions_in(self.space.journal.entries(after=head.seq if head else 0))
+        new = self.space.journal.entries(after=head.seq if head else 0)
+        return decisions_in(of_project(new, self.spec.project))
 
     def run(
         self,
@@ -337,15 +303,28 @@ class Project:
             fault: break the n-th retraining's candidate on purpose, such as `(2, "inverted_labels")`.
             until: end the replay early.
             narrator: hears how far it is.
+
+        Raises:
+            SpecError: the project names no part of the past to replay.
+            Refusal: nothing could go live, see the message; or no first model came of it.
+            UnavailableError: another run, or what an earlier one left up, has the workspace.
+            InputError: `until` has no time zone.
         """
         from mlray.project._run import run
 
+        until = _aware(until, "until")
         return run(self, keep=keep, fault=fault, until=until, narrator=narrator)
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
     def _state(self) -> State:
-        return fold(self.space.journal.entries())
+        return fold(self._own())
+
+    def _past(self) -> Past:
+        return past(self._own())
+
+    def _own(self) -> list[Entry]:
+        return of_project(self.space.journal.entries(), self.spec.project)
 
     def journal(self, *, kind: str | None = None) -> list[Entry]:
         """Return everything that was seen, decided and done, oldest first; of one kind where given."""
@@ -355,7 +334,7 @@ class Project:
         """Return where the project stands: data, models, endpoint, what is under way."""
         from mlray.coordinator.cluster import read_kept
 
-        state = self._state()
+        state, newest = self._state(), self.space.journal.head()
         head = self.space.store.head(self.spec.data.table)
         kept = read_kept(self.space.root / "ray.json")
         return {
@@ -370,14 +349,14 @@ class Project:
             "deferred_until": state.deferred_until.isoformat() if state.deferred_until else None,
             "unfinished": [decision.id for decision in state.open],
             "ray": kept.address if kept else None,
-            "journal_entries": state.seq,
+            "journal_entries": newest.seq if newest else 0,
         }
 
     def cost(self, now: datetime | None = None) -> dict[str, Json]:
         """Return the price of a retraining, the budget's state and what was spent so far, by purpose."""
         now = now or self._last_moment()
         price, budget = money(self.space, now)
-        spends = self.space.journal.entries(kind="spend")
+        spends = self.space.journal.entries(kind="spend", subject=self.spec.project)
         return {
             "at": now.isoformat(),
             "price": price.to_json(),
@@ -389,8 +368,3 @@ class Project:
         """Return the journal's newest moment, which on a simulated clock is not today's."""
         head = self.space.journal.head()
         return head.at if head else self._clock.now()
-
-    def with_workspace(self, root: Path | str) -> "Project":
-        """Return the same project with its state in another folder."""
-        workspace = self.spec.workspace.model_copy(update={"root": str(root)})
-        return Project(replace(self.space, spec=self.spec.model_copy(update={"workspace": workspace})), self._clock)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from mlray.clock import ManualClock, SystemClock, parse_duration
 from mlray.coordinator.flows import quiet
 from mlray.coordinator.replay import Replay
-from mlray.errors import GateRefusal, Refusal, UnavailableError
+from mlray.errors import GateRefusal, Refusal
 from mlray.ports import Narrator, Progress
+from mlray.project._anew import alone, refuse_pointless
 from mlray.project._result import RunResult, decisions_in, outcomes_in
 from mlray.records import Act, Decision
 
@@ -66,25 +67,56 @@ def run(
 ) -> RunResult:
     """Run `project`; see `Project.run`."""
     timed = _Timed(narrator or _Silent())
-    project.set_clock(ManualClock(project.history_end()))
-    say = timed.narrator.say
-    _fresh(project)
+    refuse_pointless(project.space)
+    before = project.set_clock(ManualClock(project.history_end()))
     try:
-        with timed.stage("start"):
-            project.connect(kept=keep)
-            project._serve(kept=keep)  # noqa: SLF001 (one class in two files)
-        requests = _life(project, timed, fault, until)
-        endpoint = project.endpoint()
-        with timed.stage("tell"):
-            from mlray.project._story import write_report
-
-            told = write_report(project, timed.seconds, requests, fault)
-        if keep:
-            say(project.how_to_call())
+        with alone(project.space):
+            project.begin_anew()
+            with _ended(project, keep=keep):
+                return _run(project, timed, keep=keep, fault=fault, until=until)
     finally:
-        if not keep:
+        project.set_clock(before)
+
+
+@contextmanager
+def _ended(project: "Project", *, keep: bool) -> Iterator[None]:
+    """End what the block started: always, or with `keep` only when the block fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        _end(project, kept=keep)
+        raise
+    if not keep:
+        _end(project, kept=False)
+
+
+def _end(project: "Project", *, kept: bool) -> None:
+    try:
+        if not (kept and project.stop()):
             project.clear()
-            project.close()
+    finally:
+        project.close()
+
+
+def _run(
+    project: "Project", timed: _Timed, *, keep: bool, fault: tuple[int, str] | None, until: datetime | None
+) -> RunResult:
+    from mlray.coordinator.release import client
+
+    say = timed.narrator.say
+    with timed.stage("start"):
+        project.connect(kept=keep)
+        project._serve(kept=keep)  # noqa: SLF001 (one class in two files)
+    requests = _life(project, timed, fault, until)
+    endpoint = project.endpoint()
+    with timed.stage("tell"):
+        from mlray.project._story import write_report
+
+        with client(project.space, "coordinator") as http:
+            http.flush()  # the report reads the log: the newest answers and their truth belong into it
+        told = write_report(project, timed.seconds, requests, fault)
+    if keep:
+        say(project.how_to_call())
     entries = project.journal()
     return RunResult(
         decisions=decisions_in(entries),
@@ -101,25 +133,6 @@ def run(
         kept=keep,
         injected=told.injected,
     )
-
-
-def _fresh(project: "Project") -> None:
-    """A replay starts from nothing: what an earlier one left is moved aside, never deleted."""
-    from mlray.coordinator.cluster import read_kept
-
-    root = project.space.root
-    if read_kept(root / "ray.json") is not None:
-        raise UnavailableError(
-            f"an endpoint of an earlier run is still up in {root}.",
-            remedy=f"End it first: mlray stop {project.spec.folder}",
-        )
-    if (root / "journal.db").exists():
-        kept = [int(path.name.removeprefix("run-")) for path in root.glob("run-*") if path.name[4:].isdigit()]
-        aside = root / f"run-{max(kept, default=0) + 1}"
-        aside.mkdir(mode=0o700)
-        for path in root.iterdir():
-            if not path.name.startswith("run-"):
-                path.rename(aside / path.name)
 
 
 def _life(project: "Project", timed: _Timed, fault: tuple[int, str] | None, until: datetime | None) -> int:

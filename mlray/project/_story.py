@@ -15,6 +15,7 @@ from mlray.costs import state as budget_state
 from mlray.evaluation import metrics
 from mlray.journal import Entry
 from mlray.monitoring import read_window
+from mlray.project._past import of_project, past
 from mlray.project._result import decisions_in, outcomes_in
 from mlray.records import (
     Act,
@@ -100,7 +101,7 @@ def _month_edges(start: datetime, end: datetime) -> list[tuple[datetime, datetim
 
 def _months(project: "Project", start: datetime, end: datetime) -> tuple[Month, ...]:
     space = project.space
-    first = predictor(space, project.model(1))
+    first = predictor(space, project.model(past(of_project(project.journal(), space.name)).first))
     found = []
     for since, until in _month_edges(start, end):
         window = read_window(space.log_folder, since, until)

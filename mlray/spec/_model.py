@@ -74,8 +74,15 @@ class Model(Part):
                 self.goal,
                 f"{self.metric} lies between 0 and {'infinity' if self.metric == 'log_loss' else 1}",
             )
-        if parse_duration(self.holdout) >= parse_duration(self.window):
-            yield ("holdout",), self.holdout, f"nothing of the window of {self.window} would be left to learn from"
+        if 2 * parse_duration(self.holdout) >= parse_duration(self.window):
+            # Told about the key that stands in the file: the other one may be left to its default.
+            at = "holdout" if "holdout" in self.model_fields_set else "window"
+            yield (
+                (at,),
+                getattr(self, at),
+                f"nothing of the window of {self.window} would be left to learn from: a holdout of {self.holdout}"
+                " judges, and as much before it chooses the best trial",
+            )
 
 
 class Gates(Part):
@@ -245,6 +252,16 @@ class ProjectSpec(Part):
         for position, name in enumerate(self.gates.slices):
             if name not in known:
                 yield ("gates", "slices", position), name, f"no column has that name; {did_you_mean(name, known)}"
+        every, window = self.drift.every, self.model.window
+        if parse_duration(every) >= parse_duration(window):
+            path, value = (
+                (("drift", "every"), every) if "every" in self.drift.model_fields_set else (("model", "window"), window)
+            )
+            yield (
+                path,
+                value,
+                f"with drift.every {every} and model.window {window}, a fresh challenger has nothing to learn from",
+            )
 
     @property
     def root(self) -> Path:

@@ -17,13 +17,17 @@ class Kept:
     started: float
     """When the keeper's process started, so that a process that got the same number later is not taken for it."""
     address: str
-    folder: str
 
     def write(self, file: Path) -> None:
         """Write it down, whole or not at all."""
         aside = file.with_suffix(".new")
         aside.write_text(json.dumps(asdict(self)), encoding="utf-8")
         aside.replace(file)
+
+    def forget(self, file: Path) -> None:
+        """Remove `file` if it names this keeper; another keeper's stays."""
+        if _written(file) == self:
+            file.unlink(missing_ok=True)
 
     @property
     def alive(self) -> bool:
@@ -52,8 +56,13 @@ class Kept:
 
 def read_kept(file: Path) -> Kept | None:
     """Return the keeper that `file` names, or None when there is none or it no longer runs."""
+    kept = _written(file)
+    return kept if kept is not None and kept.alive else None
+
+
+def _written(file: Path) -> Kept | None:
     try:
-        kept = Kept(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return Kept(int(told["pid"]), float(told["started"]), str(told["address"]))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    return kept if kept.alive else None

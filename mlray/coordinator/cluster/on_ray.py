@@ -16,12 +16,15 @@ from types import FrameType
 from typing import Any, cast
 
 from mlray.coordinator.cluster import NAMESPACE, Kept, environment, local_settings, read_kept
+from mlray.coordinator.locks import hold, let_go
 from mlray.errors import UnavailableError
 from mlray.security import ray_token
 
-__all__ = ["Connection", "connect", "keep"]
+__all__ = ["Connection", "actors", "connect", "joined", "keep", "serves"]
 
 KEPT = "ray.json"
+PATIENCE = 240.0
+"""Seconds that a Ray which somebody else is starting may take."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +50,54 @@ def connect(address: str, keys: Path, root: Path, cpus: int | None, *, kept: boo
     Raises:
         UnavailableError: no Ray could be started or reached.
     """
+    if joined():
+        # The program that called us has a Ray already: it is used as it is, and ending it is not our business.
+        return Connection("joined", ours=False, leave=lambda: None)
     if address != "local":
         return _join(address, None)
     found = read_kept(root / KEPT)
     if found is None and kept:
-        found = _spawn_keeper(keys, root, cpus)
+        found = _only_keeper(keys, root, cpus)
     if found is not None:
         return _join(found.address, ray_token(keys))
     return _start(keys, cpus)
+
+
+def joined() -> bool:
+    """Return whether this process is joined to a Ray, whoever did it."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
+def actors(place: str) -> list[str]:
+    """Return which of the actors of `place`, `coordinator` and `workshop`, are on the cluster we are joined to."""
+    import ray
+
+    found = []
+    for part in ("coordinator", "workshop"):
+        try:
+            ray.get_actor(f"{place}-{part}", namespace=NAMESPACE)
+        except ValueError:  # there is none
+            continue
+        found.append(part)
+    return found
+
+
+def serves() -> bool:
+    """Return whether Ray Serve runs on the cluster that we are joined to: without it there is no endpoint to end."""
+    import ray
+
+    try:
+        ray.get_actor("SERVE_CONTROLLER_ACTOR", namespace="serve")
+    except ValueError:
+        return False
+    return True
 
 
 def _join(address: str, token_file: Path | None) -> Connection:
     os.environ.update(environment(token_file))
     import ray
 
-    if ray.is_initialized():
-        return Connection(address, ours=False, leave=lambda: None)
     try:
         ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
@@ -84,18 +119,19 @@ def _start(keys: Path, cpus: int | None) -> Connection:
         os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
     import ray
 
-    if ray.is_initialized():
-        local.remove()
-        return Connection("joined", ours=False, leave=lambda: None)
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
-    children: list[psutil.Process] = []
+    before = {child.pid for child in psutil.Process().children()}
+    started: list[psutil.Process] = []
+
+    def note() -> None:
+        """Note which processes Ray's start brought; what the calling program starts later is not ours to end."""
+        started.extend(child for child in psutil.Process().children() if child.pid not in before)
 
     def leave() -> None:
         with _held_signals():  # a second Ctrl-C must not cut the clean-up short
-            children.extend(child for child in psutil.Process().children(recursive=True) if child.pid not in before)
+            family = [process for root in started for process in _family(root)]
             ray.shutdown()
             # Detached actors are children of the raylet, not of ours: what outlives it is ended here, by its pid.
-            _, still = psutil.wait_procs(children, timeout=5)
+            _, still = psutil.wait_procs(family, timeout=5)
             for process in still:
                 _kill(process)
             local.remove()
@@ -113,7 +149,10 @@ def _start(keys: Path, cpus: int | None) -> Connection:
                 _node_ip_address="127.0.0.1",
                 object_store_memory=_object_store(),
             )
+            note()
     except BaseException as error:
+        if not started:
+            note()
         leave()
         if isinstance(error, Exception):
             raise UnavailableError(
@@ -154,6 +193,16 @@ def _scratch(folder: Path) -> Iterator[None]:
             os.environ["TMPDIR"] = before
 
 
+def _family(process: object) -> list[Any]:
+    import psutil
+
+    assert isinstance(process, psutil.Process)
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
 def _kill(process: object) -> None:
     import psutil
 
@@ -169,6 +218,15 @@ def _object_store() -> int:
     import psutil
 
     return int(min(2e9, max(1e8, psutil.virtual_memory().available / 8)))
+
+
+def _only_keeper(keys: Path, root: Path, cpus: int | None) -> Kept:
+    """Return the workspace's keeper, started where there is none: two who ask at once get the same one."""
+    handle = hold(root / "keeper.lock", patience=PATIENCE, remedy="Another command is starting a Ray there; try again.")
+    try:
+        return read_kept(root / KEPT) or _spawn_keeper(keys, root, cpus)
+    finally:
+        let_go(handle)
 
 
 def _spawn_keeper(keys: Path, root: Path, cpus: int | None) -> Kept:
@@ -207,13 +265,14 @@ def keep(keys: Path, root: Path, cpus: int | None) -> None:
     connection = _start(keys, cpus)
     own = psutil.Process()
     file = root / KEPT
-    Kept(own.pid, own.create_time(), connection.address, str(root)).write(file)
+    kept = Kept(own.pid, own.create_time(), connection.address)
+    kept.write(file)
     try:
         while not done.wait(1.0):
             if not file.exists():  # the workspace was removed: nobody could find us any more
                 break
     finally:
-        file.unlink(missing_ok=True)
+        kept.forget(file)
         connection.leave()
 
 

@@ -101,6 +101,18 @@ def test_a_file_with_a_byte_order_mark_is_read(write):
             "model:\n  holdout: 90 days",
             "19: model.holdout is '90 days'; nothing of the window of 90 days would",
         ),
+        ("model:", "model:\n  holdout: 45 days", "19: model.holdout is '45 days'; nothing of the window of 90 days"),
+        (
+            "gates:",
+            "drift: {every: 90 days}\ngates:",
+            "20: drift.every is '90 days'; with drift.every 90 days and model.window 90 days, a fresh challenger",
+        ),
+        ("model:", "model:\n  window: 20 days", "19: model.window is '20 days'; nothing of the window of 20 days"),
+        (
+            "model:",
+            "model:\n  holdout: 1 days\n  window: 5 days",
+            "20: model.window is '5 days'; with drift.every 7 days and model.window 5 days, a fresh challenger",
+        ),
         ("release: 40 USD", "release: 40 EUR", "21: costs.release: '40 EUR': only USD is known so far"),
         ("release: 40 USD", "release: much", "21: costs.release: 'much' is not an amount of money; write `40 USD`"),
         ("release: 40 USD", "release: -4 USD", "21: costs.release is -4; it must be at least 0"),
