@@ -1,7 +1,8 @@
 """The coordinator and the workshop as detached actors: thin rims around `Watch` and `Workshop`."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, cast
@@ -186,7 +187,7 @@ class Coordinator:
         self._held = hold(
             self._space.folder() / "coordinator.lock", patience=HANDOVER, remedy="`mlray stop` ends the other one."
         )
-        self._lock = Lock()
+        self._lock, self._busy = Lock(), 0
         self._client, self._watch = self._made()
 
     def _made(self) -> tuple[EndpointClient, Watch]:
@@ -202,8 +203,21 @@ class Coordinator:
         senses = Senses(observer.facts, observer.rollout, lambda now: money(space, now))
         return client, Watch(space.spec, space.journal, senses, hands, self._points, self._fault)
 
-    def _current(self) -> Watch:
-        """Return the loop, made anew where the project's files or the endpoint's address have changed."""
+    @contextmanager
+    def _watching(self) -> Iterator[Watch]:
+        """Offer the loop; it is renewed only while nobody uses it, as two over one journal would each do the same."""
+        with self._lock:
+            if not self._busy:
+                self._renew()
+            self._busy += 1
+        try:
+            yield self._watch
+        finally:
+            with self._lock:
+                self._busy -= 1
+
+    def _renew(self) -> None:
+        """Make the loop anew where the project's files or the endpoint's address have changed."""
         space = self._space.current(self._project)
         try:
             url = address(space)
@@ -213,7 +227,6 @@ class Coordinator:
             self._space, self._url = space, url
             self._client.close()
             self._client, self._watch = self._made()
-        return self._watch
 
     @staticmethod
     def _challenge(project: str, dataset: DatasetVersion, live: ModelVersion, window: timedelta) -> Excess:
@@ -223,13 +236,13 @@ class Coordinator:
 
     def tick(self, now: datetime) -> int:
         """Do everything that is due at `now`; return the journal's place after it."""
-        with self._lock:
-            return self._current().tick(now).seq
+        with self._watching() as watch:
+            return watch.tick(now).seq
 
     def release(self, decision: Decision) -> int:
         """Carry out what a person decided; return the journal's place after it."""
-        with self._lock:
-            return self._current().release(decision).seq
+        with self._watching() as watch:
+            return watch.release(decision).seq
 
     def pid(self) -> int:
         """Return the number of the process that this actor runs in."""

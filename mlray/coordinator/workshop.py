@@ -1,6 +1,7 @@
 """Long work under a name. The same name again finds the work that runs or is done: asking twice does it once."""
 
 import logging
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
@@ -149,3 +150,7 @@ class Workshop:
             reports = [work.report(0) for work in self._works.values()]
         running = [report for report in reports if report.state == "running"]
         return running[-1] if running else None
+
+    def pid(self) -> int:
+        """Return the number of the process that the work runs in."""
+        return os.getpid()
