@@ -10,7 +10,7 @@ from mlray.errors import MlrayError, NotFoundError
 
 __all__ = ["address", "client", "serve"]
 
-USUAL_PORT = 8000
+USUAL_PORT, SHORT = 8000, 3.0
 SCOPES = {"coordinator": ("predict", "feedback", "admin"), "client": ("predict", "feedback")}
 
 
@@ -22,21 +22,19 @@ def address(space: Workspace) -> str:
     return str(known[-1].data["url"])
 
 
-def client(space: Workspace, who: str, *, patience: float = PATIENCE) -> EndpointClient:
+def client(space: Workspace, who: str, *, patience: float | None = None) -> EndpointClient:
     """Return a client with the key of `who`: `coordinator`, or `client` for predictions and feedback alone.
 
-    An endpoint that does not answer is asked again for `patience` seconds; 0 suits whoever asks whether it is there.
+    An endpoint that does not answer is asked again for `patience` seconds. By default traffic waits until Serve has
+    replaced a replica, and a command that looks at the endpoint soon says that it is not there.
     """
+    patience = patience if patience is not None else SHORT if who == "coordinator" else PATIENCE
     return EndpointClient(address(space), space.name, read_secret(space.folder("keys"), who), patience=patience)
 
 
 def serve(space: Workspace, project: str, now: datetime) -> str:
     """Start the endpoint where it does not answer yet, and return its address."""
-    keys = space.folder("keys")
-    for who, scopes in SCOPES.items():
-        secret(space.keys, keys, who, space.spec.access.tenants[0], scopes)
-    for tenant in space.spec.access.tenants[1:]:
-        secret(space.keys, keys, f"client-{tenant}", tenant, SCOPES["client"])
+    _issue(space)
     if _answers(space):
         return address(space)
     from mlray.coordinator.on_ray import alone
@@ -53,6 +51,15 @@ def serve(space: Workspace, project: str, now: datetime) -> str:
     )
     space.journal.append("endpoint", space.name, {"url": url}, at=now)
     return url
+
+
+def _issue(space: Workspace) -> None:
+    """Make the keys that are missing: the coordinator's, and one for each tenant's programs."""
+    keys, (first, *others) = space.folder("keys"), space.spec.access.tenants
+    for who, scopes in SCOPES.items():
+        secret(space.keys, keys, who, first, scopes)
+    for tenant in others:
+        secret(space.keys, keys, f"client-{tenant}", tenant, SCOPES["client"])
 
 
 def _usual_port(host: str) -> int:
