@@ -84,13 +84,14 @@ class Joined:
             UnavailableError: the cluster that the project names does not answer.
         """
         from mlray.coordinator.cluster import read_kept
+        from mlray.coordinator.cluster.on_ray import joined
 
         kept = read_kept(self.space.root / "ray.json")
         if kept is not None:
             self._leave()
             kept.stop()
             return True
-        if self._connection is None and self._address() == "local":
+        if self._connection is None and self._address() == "local" and not joined():
             return False
         self.connect()
         if self._connection is None or self._connection.ours or not self.on_cluster():

@@ -98,6 +98,7 @@ def _join(address: str, token_file: Path | None) -> Connection:
     os.environ.update(environment(token_file))
     import ray
 
+    _read_token_anew()
     try:
         ray.init(address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
@@ -106,6 +107,15 @@ def _join(address: str, token_file: Path | None) -> Connection:
             remedy="Check workspace.ray in mlray.yaml, and RAY_AUTH_TOKEN_PATH if the cluster asks for a token.",
         ) from error
     return Connection(address, ours=False, leave=ray.shutdown)
+
+
+def _read_token_anew() -> None:
+    """Let Ray read the token file again: a process that was on one workspace's Ray may come to another's."""
+    from ray import _raylet
+
+    loader = getattr(_raylet, "AuthenticationTokenLoader", None)  # what Ray's own command line uses
+    if loader is not None:
+        loader.instance().reset_cache()
 
 
 def _start(keys: Path, cpus: int | None) -> Connection:
@@ -119,6 +129,7 @@ def _start(keys: Path, cpus: int | None) -> Connection:
         os.environ["PATH"] = os.pathsep.join([programs, os.environ.get("PATH", "")])
     import ray
 
+    _read_token_anew()
     before = {child.pid for child in psutil.Process().children()}
     started: list[psutil.Process] = []
 
