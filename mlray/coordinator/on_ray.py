@@ -1,6 +1,7 @@
 """The coordinator and the workshop as detached actors: thin rims around `Watch` and `Workshop`."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -53,7 +54,8 @@ def call(reference: Any) -> Any:
 
 def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else repr(error)
+    # A constructor's own errors come as text only.
+    return re.sub(r"^mlray\.errors\.\w+: ", "", lines[-1]) if lines else repr(error)
 
 
 def workshop(project: str) -> Any:
