@@ -120,7 +120,7 @@ def _port_of(name: str) -> int:
 
 
 def _url(name: str, seconds: float) -> str:
-    """Return where the endpoint answers; asked in a thread, since Serve refuses where an event loop runs (a notebook)."""
+    """Return where the endpoint answers; asked in a thread, as Serve refuses where an event loop runs (a notebook)."""
 
     def ask() -> str:
         return cast("str", serve.get_app_handle(name).remote().result(timeout_s=seconds))
