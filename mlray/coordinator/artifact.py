@@ -9,17 +9,27 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from mlray.coordinator.workspace import Workspace
 from mlray.data import Contract
 from mlray.experiments import load_model
 from mlray.features import Fitted
 from mlray.ids import Json
 from mlray.monitoring import Calibration
 from mlray.ports import Model
+from mlray.records import ModelVersion
 from mlray.security import sign, verified
 from mlray.sketches import Profile
 from mlray.spec import Data
 
-__all__ = ["FAULTS", "Artifact", "ArtifactPredictor", "read_artifact", "write_artifact"]
+__all__ = [
+    "FAULTS",
+    "Artifact",
+    "ArtifactPredictor",
+    "artifact_of",
+    "predictor",
+    "read_artifact",
+    "write_artifact",
+]
 
 FAULTS = ("inverted_labels",)
 """Deliberate faults for rehearsals: yes and no are exchanged, as after labels that were coded the wrong way round."""
@@ -126,3 +136,14 @@ class ArtifactPredictor:
             ],
             "example": {name: list(values) for name, values in self.artifact.example.items()},
         }
+
+
+def artifact_of(space: Workspace, version: ModelVersion) -> Artifact:
+    """Return the artifact of a registered version, its signature verified; a moved workspace is no obstacle."""
+    here = space.root / "models" / Path(version.artifact).name
+    return read_artifact(here if here.exists() else Path(version.artifact), space.signing_key)
+
+
+def predictor(space: Workspace, version: ModelVersion) -> ArtifactPredictor:
+    """Return the predictor of a registered version, its signature verified."""
+    return ArtifactPredictor(artifact_of(space, version))

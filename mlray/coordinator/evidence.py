@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mlray.clock import parse_duration
-from mlray.coordinator.artifact import Artifact
-from mlray.coordinator.flows import Excess, artifact_of, ingest, learnt_until
+from mlray.coordinator.artifact import Artifact, artifact_of
+from mlray.coordinator.challenger import Excess, learnt_until
+from mlray.coordinator.flows import ingest
 from mlray.coordinator.policy import Facts
 from mlray.coordinator.state import State
 from mlray.coordinator.workspace import Workspace

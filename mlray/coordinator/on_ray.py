@@ -11,10 +11,11 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from mlray.coordinator.challenger import Excess
 from mlray.coordinator.cluster import NAMESPACE
 from mlray.coordinator.evidence import Observer, money
 from mlray.coordinator.failpoints import Failpoints
-from mlray.coordinator.flows import Excess, Order, Trained
+from mlray.coordinator.flows import Order, Trained
 from mlray.coordinator.locks import hold
 from mlray.coordinator.on_http import EndpointClient
 from mlray.coordinator.release import address

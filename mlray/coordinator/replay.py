@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.clock import parse_duration
-from mlray.coordinator.flows import example_request, quiet
 from mlray.coordinator.on_http import EndpointClient
+from mlray.coordinator.rows import example_request, quiet
 from mlray.coordinator.workspace import Workspace
 from mlray.data import Store, ingest, scan_here
 from mlray.errors import SpecError

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mlray.coordinator.flows import predictor
+from mlray.coordinator.artifact import predictor
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import NotFoundError
 from mlray.ports import Predictor

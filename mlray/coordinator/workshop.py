@@ -8,7 +8,8 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from mlray.coordinator import flows
-from mlray.coordinator.flows import quiet
+from mlray.coordinator.challenger import challenge
+from mlray.coordinator.rows import quiet
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import MlrayError, NotFoundError
 from mlray.ports import Progress
@@ -22,7 +23,7 @@ FLOWS: Mapping[str, Callable[..., Any]] = {
     "ingest": flows.ingest,
     "feasibility": flows.feasibility,
     "train": flows.train,
-    "challenge": flows.challenge,
+    "challenge": challenge,
 }
 
 

@@ -252,7 +252,7 @@ class Project(Joined):
 
     def example(self, rows: int = 1) -> dict[str, list[Json]]:
         """Return a few real rows by column, as a request would bring them; at most two."""
-        from mlray.coordinator.flows import artifact_of
+        from mlray.coordinator.artifact import artifact_of
 
         whole = artifact_of(self.space, self.model()).example
         return {name: list(values[:rows]) for name, values in whole.items()}

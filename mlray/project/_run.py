@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mlray.clock import ManualClock, SystemClock, parse_duration
-from mlray.coordinator.flows import quiet
 from mlray.coordinator.replay import Replay
+from mlray.coordinator.rows import quiet
 from mlray.errors import GateRefusal, Refusal
 from mlray.ports import Narrator, Progress
 from mlray.project._anew import alone, refuse_pointless

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mlray.console import Decided, Episode, Fault, Judged, MoneyEvent, Month, Phase, StageTime, Story, report
-from mlray.coordinator.flows import predictor
+from mlray.coordinator.artifact import predictor
 from mlray.costs import state as budget_state
 from mlray.evaluation import metrics
 from mlray.journal import Entry

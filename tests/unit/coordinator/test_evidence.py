@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from mlray.coordinator.artifact import write_artifact
+from mlray.coordinator.artifact import artifact_of, write_artifact
+from mlray.coordinator.challenger import Excess, challenge, learnt_until
 from mlray.coordinator.evidence import Observer, money
-from mlray.coordinator.flows import Excess, _final, artifact_of, challenge, ingest, learnt_until, split
+from mlray.coordinator.flows import _final, ingest
+from mlray.coordinator.rows import split
 from mlray.coordinator.state import State
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import DataError, StoreError
