@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from mlray.coordinator.failpoints import Failpoints
 from mlray.ids import Json
@@ -73,6 +73,8 @@ def act(decision: Decision, hands: Hands, failpoints: Failpoints) -> Outcome:
             _aliases(decision, table, hands)
             failpoints.hit("rollout")
             return Outcome(_told(decision, table))
+        case _:
+            assert_never(decision.act)
 
 
 def table_after(decision: Decision, table: Endpoint) -> Endpoint:

@@ -5,6 +5,7 @@ from threading import Event, Thread
 
 import pytest
 
+from mlray.coordinator.act import Outcome
 from mlray.coordinator.policy import Facts
 from mlray.coordinator.watch import Senses, Watch
 from mlray.costs import promise
@@ -306,3 +307,54 @@ def test_a_suggestion_to_go_on_is_made_once_for_each_step():
         coordinator.tick(NOON + day * DAY)
     assert acts(journal).count("canary") == 1
     assert world.table.share == 0.0
+
+
+def test_a_candidate_goes_step_by_step_and_waiting_is_no_entry():
+    journal, world = open_journal("memory://"), World()
+    coordinator = watch(journal, world)
+    coordinator.tick(NOON)
+    coordinator.release(Decision("s2", NOON, Act.SHADOW, "flights/v2", "asked for", {"version": 2}))
+    seen = len(journal.entries())
+    coordinator.tick(NOON + DAY)
+    assert len(journal.entries()) == seen, "its time was not up"
+    for day in range(3, 12):
+        coordinator.tick(NOON + day * DAY)
+    assert [act for act in acts(journal) if act != "hold"] == [
+        "retrain",
+        "promote",
+        "shadow",
+        "canary",
+        "canary",
+        "promote",
+    ]
+    assert world.table.live == 2
+
+
+def test_a_refused_first_model_waits_for_the_cool_down_however_often_one_looks():
+    journal, world = open_journal("memory://"), World(gates=(BAD,))
+    coordinator = watch(journal, world, drift={"every": "2 days"})
+    for day in range(7):
+        coordinator.tick(NOON + day * DAY)
+    assert acts(journal) == ["retrain", "reject"]
+
+
+def test_a_first_model_that_is_too_dear_now_waits_for_the_next_window():
+    journal, world = open_journal("memory://"), World()
+    senses = Senses(
+        lambda state, now: replace(facts(), now=now), lambda state, now: good(), lambda now: (price(), budget("70"))
+    )
+    coordinator = Watch(spec(), journal, senses, world)
+    coordinator.tick(NOON)
+    coordinator.tick(NOON + WEEK)
+    assert acts(journal) == ["defer"]
+    assert world.trainings == []
+
+
+def test_what_is_closed_stays_closed():
+    journal, world = open_journal("memory://"), World()
+    coordinator = watch(journal, world)
+    coordinator.tick(NOON)
+    seen = len(journal.entries())
+    first = Decision.from_json(journal.entries(kind="decision")[0].data)
+    assert coordinator._close(first, Outcome("again"), NOON) is None
+    assert len(journal.entries()) == seen
