@@ -14,6 +14,7 @@ from mlray.ids import Json, new_id
 from mlray.journal import Entry
 from mlray.ports import Narrator
 from mlray.project._joined import Joined
+from mlray.project._look import cost, status
 from mlray.project._past import LEFT, Past, of_project, past
 from mlray.project._result import RunResult, decisions_in
 from mlray.records import Act, DatasetVersion, Decision, Endpoint, Feasibility, ModelVersion, Scorecard
@@ -78,6 +79,10 @@ class Project(Joined):
     ) -> None:
         """End what was started."""
         self.close()
+
+    def now(self) -> datetime:
+        """Return the project's own time: the machine's, or that of the past that is being replayed."""
+        return self._clock.now()
 
     def set_clock(self, clock: Clock) -> Clock:
         """Tell the time by another clock from now on, as a replay of the past does; return the one before."""
@@ -332,37 +337,11 @@ class Project(Joined):
 
     def status(self) -> dict[str, Json]:
         """Return where the project stands: data, models, endpoint, what is under way."""
-        from mlray.coordinator.cluster import read_kept
-
-        state, newest = self._state(), self.space.journal.head()
-        head = self.space.store.head(self.spec.data.table)
-        kept = read_kept(self.space.root / "ray.json")
-        return {
-            "project": self.spec.project,
-            "dataset": str(head) if head else None,
-            "models": sorted(self.space.models()),
-            "live": state.live,
-            "live_since": state.live_since.isoformat() if state.live_since else None,
-            "candidate": state.rollout.candidate if state.rollout else None,
-            "stage": state.rollout.stage if state.rollout else None,
-            "retrainings": state.retrainings,
-            "deferred_until": state.deferred_until.isoformat() if state.deferred_until else None,
-            "unfinished": [decision.id for decision in state.open],
-            "ray": kept.address if kept else None,
-            "journal_entries": newest.seq if newest else 0,
-        }
+        return status(self.space, self._state())
 
     def cost(self, now: datetime | None = None) -> dict[str, Json]:
-        """Return the price of a retraining, the budget's state and what was spent so far, by purpose."""
-        now = now or self._last_moment()
-        price, budget = money(self.space, now)
-        spends = self.space.journal.entries(kind="spend", subject=self.spec.project)
-        return {
-            "at": now.isoformat(),
-            "price": price.to_json(),
-            "budget": {**budget.to_json(), "left": str(budget.left)} if budget else None,
-            "spends": [dict(entry.data) for entry in spends],
-        }
+        """Return the price of a retraining, the budget's state, and every spend so far."""
+        return cost(self.space, now or self._last_moment())
 
     def _last_moment(self) -> datetime:
         """Return the journal's newest moment, which on a simulated clock is not today's."""

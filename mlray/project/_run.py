@@ -205,6 +205,7 @@ def _days(
                 progress(number, replay.days, f"{note}, retraining: {report.note}")
 
             on_ray.tick(project.folder, coordinator, day.end, heard)
+            project.set_clock(ManualClock(day.end))
             entries = space.journal.entries(after=seq)
             seq = entries[-1].seq if entries else seq
             for decision in decisions_in(entries):

@@ -62,7 +62,7 @@ def story(
 
     decisions = decisions_in(entries)
     start = project.history_end()
-    end = max((entry.at for entry in entries), default=start)
+    end = max([start, project.now(), *(entry.at for entry in entries)])
     verdicts = read("feasibility", Feasibility)
     head = entries[-1] if entries else None
     return Story(

@@ -1,0 +1,44 @@
+"""Where a project stands, as plain values."""
+
+from datetime import datetime
+
+from mlray.coordinator.evidence import money
+from mlray.coordinator.state import State
+from mlray.coordinator.workspace import Workspace
+from mlray.ids import Json
+
+__all__ = ["cost", "status"]
+
+
+def status(space: Workspace, state: State) -> dict[str, Json]:
+    """Return data, models, endpoint, and what is under way."""
+    from mlray.coordinator.cluster import read_kept
+
+    newest = space.journal.head()
+    head = space.store.head(space.spec.data.table)
+    kept = read_kept(space.root / "ray.json")
+    return {
+        "project": space.name,
+        "dataset": str(head) if head else None,
+        "models": sorted(space.models()),
+        "live": state.live,
+        "live_since": state.live_since.isoformat() if state.live_since else None,
+        "candidate": state.rollout.candidate if state.rollout else None,
+        "stage": state.rollout.stage if state.rollout else None,
+        "retrainings": state.retrainings,
+        "deferred_until": state.deferred_until.isoformat() if state.deferred_until else None,
+        "unfinished": [decision.id for decision in state.open],
+        "ray": kept.address if kept else None,
+        "journal_entries": newest.seq if newest else 0,
+    }
+
+
+def cost(space: Workspace, now: datetime) -> dict[str, Json]:
+    """Return the price of a retraining, the budget's state at `now`, and every spend so far."""
+    price, budget = money(space, now)
+    return {
+        "at": now.isoformat(),
+        "price": price.to_json(),
+        "budget": {**budget.to_json(), "left": str(budget.left)} if budget else None,
+        "spends": [dict(entry.data) for entry in space.journal.entries(kind="spend", subject=space.name)],
+    }
