@@ -138,4 +138,4 @@ def test_without_a_model_there_is_nothing_to_deploy_or_go_back_to(project):
 
 def test_stopping_where_nothing_runs_starts_nothing(project):
     assert project.stop() is False
-    assert project._connection is None
+    assert project._connection is None or not project._connection.ours  # another test's Ray may run in this process
