@@ -42,7 +42,7 @@ def test_secrets_are_hidden(text, shown):
     [
         "",
         "https://host:8000/v2/models/flights/infer",
-        "sqlite:////work/journal.db",
+        "sqlite:////srv/journal.db",
         "postgresql://ann@db/x",
         "digest 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "the token was refused",
