@@ -90,17 +90,24 @@ class Observer:
             artifact = artifact_of(space, live)
             drift = self._drift(live, artifact, window, now)
             key = f"{space.place}:{now.isoformat()}"
-            space.journal.append("drift", space.name, drift.to_json(), at=now, key=f"drift:{key}")
-            sound = not (broken or drift.broken)
+            if drift is not None:
+                space.journal.append("drift", space.name, drift.to_json(), at=now, key=f"drift:{key}")
+            sound = not (broken or (drift is not None and drift.broken))
             performance = self._performance(live, artifact, dataset if sound else None, window, now)
             space.journal.append("performance", space.name, performance.to_json(), at=now, key=f"performance:{key}")
         except (DataError, StoreError, AccessDenied) as error:
             return drift, None, str(error)
         return drift, performance, ""
 
-    def _drift(self, live: ModelVersion, artifact: Artifact, window: LogWindow, now: datetime) -> DriftReport:
+    def _drift(self, live: ModelVersion, artifact: Artifact, window: LogWindow, now: datetime) -> DriftReport | None:
+        """Compare the window's traffic with what the model learnt from; None while there has never been any."""
         reference, every = artifact.profile, parse_duration(self.space.spec.drift.every)
-        rows = window.rows.select(list(self.space.spec.data.request_columns))
+        usual = self._usual(now, every)
+        if not window.rows.num_rows and usual is None:
+            return None
+        rows = self.space.contract.request_schema.empty_table()
+        if window.rows.num_rows:  # the log of a silent window has no columns
+            rows = window.rows.select(list(self.space.spec.data.request_columns))
         return compare(
             reference,
             profile(rows, reference.reference),
@@ -110,7 +117,7 @@ class Observer:
             end=now,
             threshold=self.space.spec.drift.threshold,
             now=now,
-            expected_rows=self._usual(now, every),
+            expected_rows=usual,
         )
 
     def _usual(self, now: datetime, every: timedelta) -> float | None:

@@ -146,7 +146,7 @@ class Joined:
         return f"mlray {verb} {quote(str(self.source))}"
 
     def _do(self, key: str, flow: str, arguments: dict[str, Any], heard: Callable[..., None] | None = None) -> Any:  # noqa: ANN401
+        self.connect()
         from mlray.coordinator import on_ray
 
-        self.connect()
         return on_ray.do(on_ray.workshop(self.folder), key, flow, arguments, heard)

@@ -131,7 +131,6 @@ class Project(Joined):
         Raises:
             OverBudget: the budget has not enough left; the message says what would fit and when.
         """
-        from mlray.coordinator import on_ray
         from mlray.coordinator.flows import Order
         from mlray.costs import release, reserve, settle
 
@@ -144,6 +143,8 @@ class Project(Joined):
             raise OverBudget(f"training was not started: {admission.because}.", remedy="`mlray cost` shows the budget.")
         try:
             self.connect()
+            from mlray.coordinator import on_ray  # never before connecting: Ray reads its settings when it is imported
+
             live = self.space.models().get(self._state().live or 0)
             order = Order(self.dataset(), now, trials or spec.model.trials, live=live, cpus=on_ray.cpus())
             trained = self._do(key, "train", {"order": order})
@@ -242,10 +243,11 @@ class Project(Joined):
         return serve(self.space, self.folder, self._clock.now())
 
     def _coordinator(self, fault: tuple[int, str] | None = None) -> Any:  # noqa: ANN401 (a Ray actor's handle)
-        from mlray.coordinator import on_ray
         from mlray.coordinator.release import address
 
         self.connect()
+        from mlray.coordinator import on_ray
+
         return on_ray.coordinator(self.folder, address(self.space), fault)
 
     def endpoint(self) -> Endpoint:
@@ -284,11 +286,11 @@ class Project(Joined):
         Raises:
             InputError: `now` has no time zone.
         """
-        from mlray.coordinator import on_ray
-
         now = _aware(now, "now")
         head = self.space.journal.head()
         self._serve(kept=True)
+        from mlray.coordinator import on_ray
+
         on_ray.call(self._coordinator().tick.remote(now or self._clock.now()))
         new = self.space.journal.entries(after=head.seq if head else 0)
         return decisions_in(of_project(new, self.spec.project))

@@ -139,3 +139,25 @@ def test_ctrl_c_at_any_moment_leaves_nothing_running(tmp_path, temporary, marker
     assert "Traceback" not in told
     assert left_behind(temporary) == []
     assert list(temporary.iterdir()) == []
+
+
+def test_the_verbs_work_one_by_one_from_a_plain_shell(tmp_path, temporary):
+    folder = small_project(tmp_path / "orders")
+    # Nothing that this test run set for its own Ray: a newcomer's shell has none of it either.
+    env = {key: value for key, value in environment(temporary).items() if not key.startswith(("RAY_", "MLRAY_"))}
+    try:
+        for verb in (
+            ("ingest",),
+            ("train", "--trials", "1"),
+            ("deploy",),
+            ("watch", "--at", "2024-01-22"),
+            ("status",),
+        ):
+            done = asked(verb[0], folder, *verb[1:], env=env)
+            assert done.returncode == 0, (verb, done.stdout, done.stderr)
+            assert "Traceback" not in done.stderr
+        assert "InvalidAuthToken" not in done.stderr
+    finally:
+        stopped = asked("stop", folder, env=env)
+    assert stopped.returncode == 0, stopped.stderr
+    assert left_behind(temporary) == []
