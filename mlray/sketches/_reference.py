@@ -152,13 +152,19 @@ def words(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string())
 
 
+def _median(values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> float:
+    """Return the median; halves are added, as the sum of two values near the largest float would be infinite."""
+    low, high = (float(np.quantile(values, 0.5, method=method)) for method in ("lower", "higher"))
+    return low / 2 + high / 2
+
+
 def _column_of(name: str, column: pa.ChunkedArray) -> NumberColumn | TextColumn:
     kind = _kind_of(name, column.type)
     if kind == "text":
         return _text_column(words(column))
     values = numbers(column)
     finite = values[np.isfinite(values)] + 0.0
-    centre = float(np.median(finite)) if len(finite) else 0.0
+    centre = _median(finite) if len(finite) else 0.0
     scale = _scale(finite, centre)
     ranks, counts = _grid.ranked(_grid.count(_grid.codes_of(finite, centre, scale)))
     if not len(ranks):
