@@ -16,7 +16,7 @@ from mlray.coordinator.rows import Split, example_request, labels, matrices, qui
 from mlray.coordinator.workspace import Workspace
 from mlray.data import ingest as ingest_rows
 from mlray.data import scan_here
-from mlray.evaluation import metrics, scorecard
+from mlray.evaluation import score, scorecard
 from mlray.experiments import Problem, check_space, fit
 from mlray.features import Fitted
 from mlray.ids import Json, new_id
@@ -229,8 +229,9 @@ def _judge(
         _edge(parts.holdout, spec.data.time, first=True),
         _edge(parts.holdout, spec.data.time, first=False),
     )
-    gap = metrics(y, quick)["error"].value - metrics(y, p)["error"].value
-    traits = {"challenger_gap": max(0.0, gap), "holdout_error": metrics(y, p)["error"].value}
+    error = card.metrics["error"].value
+    gap = score("error", y, quick).value - error
+    traits = {"challenger_gap": max(0.0, gap), "holdout_error": error}
     return card, traits, calibration(y, p).to_json()
 
 

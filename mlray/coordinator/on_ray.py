@@ -61,21 +61,22 @@ def _last_line(error: Exception) -> str:
 
 def workshop(project: str) -> Any:
     """Return the project's workshop, started where it is missing."""
-    space = Workspace.at(project)
-    return (
-        cast("Any", ray.remote(Workshop))
-        .options(
-            name=f"{space.place}-workshop",
-            namespace=NAMESPACE,
-            lifetime="detached",
-            get_if_exists=True,
-            max_restarts=-1,
-            max_task_retries=-1,  # asking twice does the work once
-            max_concurrency=8,
-            num_cpus=0,
-        )
-        .remote(project)
+    return _actor(Workshop, "workshop", 8, project)
+
+
+def _actor(kind: type, part: str, threads: int, project: str, *arguments: object) -> Any:
+    """Return the detached actor of that name: a crashed one comes back, and a call made twice is harmless."""
+    options = cast("Any", ray.remote(kind)).options(
+        name=f"{Workspace.at(project).place}-{part}",
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        max_restarts=-1,
+        max_task_retries=-1,
+        max_concurrency=threads,
+        num_cpus=0,
     )
+    return options.remote(project, *arguments)
 
 
 def do(
@@ -256,21 +257,7 @@ def coordinator(
     project: str, url: str, fault: tuple[int, str] | None = None, failpoints: Mapping[str, str] | None = None
 ) -> Any:
     """Return the project's coordinator, started where it is missing: one per project, and a crashed one comes back."""
-    space = Workspace.at(project)
-    return (
-        cast("Any", ray.remote(Coordinator))
-        .options(
-            name=f"{space.place}-coordinator",
-            namespace=NAMESPACE,
-            lifetime="detached",
-            get_if_exists=True,
-            max_restarts=-1,
-            max_task_retries=-1,
-            max_concurrency=2,
-            num_cpus=0,
-        )
-        .remote(project, url, fault, failpoints)
-    )
+    return _actor(Coordinator, "coordinator", 2, project, url, fault, failpoints)
 
 
 def tick(project: str, watcher: Any, now: datetime, heard: Callable[[Report], None] | None = None) -> None:

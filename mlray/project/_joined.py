@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mlray.coordinator.workspace import Workspace
@@ -145,8 +146,13 @@ class Joined:
 
         return f"mlray {verb} {quote(str(self.source))}"
 
-    def _do(self, key: str, flow: str, arguments: dict[str, Any], heard: Callable[..., None] | None = None) -> Any:  # noqa: ANN401
+    def _actors(self) -> ModuleType:
+        """Return the module of the actors, joined to a Ray first: Ray reads its settings when it is imported."""
         self.connect()
         from mlray.coordinator import on_ray
 
+        return on_ray
+
+    def _do(self, key: str, flow: str, arguments: dict[str, Any], heard: Callable[..., None] | None = None) -> Any:  # noqa: ANN401
+        on_ray = self._actors()
         return on_ray.do(on_ray.workshop(self.folder), key, flow, arguments, heard)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from mlray.clock import Clock, SystemClock, parse_duration
 from mlray.coordinator.evidence import money
@@ -18,9 +18,6 @@ from mlray.project._look import cost, status
 from mlray.project._past import LEFT, Past, of_project, past
 from mlray.project._result import RunResult, decisions_in
 from mlray.records import Act, DatasetVersion, Decision, Endpoint, Feasibility, ModelVersion, Scorecard
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Project", "open_project"]
 
@@ -142,9 +139,7 @@ class Project(Joined):
         if not admission.admitted:
             raise OverBudget(f"training was not started: {admission.because}.", remedy="`mlray cost` shows the budget.")
         try:
-            self.connect()
-            from mlray.coordinator import on_ray  # never before connecting: Ray reads its settings when it is imported
-
+            on_ray = self._actors()
             live = self.space.models().get(self._state().live or 0)
             order = Order(self.dataset(), now, trials or spec.model.trials, live=live, cpus=on_ray.cpus())
             trained = self._do(key, "train", {"order": order})
@@ -222,8 +217,6 @@ class Project(Joined):
         return self.endpoint()
 
     def _release(self, number: int, act: Act, because: str, *, left: int | None = None) -> None:
-        from mlray.coordinator import on_ray
-
         now = self._clock.now()
         decision = Decision(
             id=f"{self.spec.project}:{now.isoformat()}:{act}",
@@ -233,7 +226,7 @@ class Project(Joined):
             because=because,
             evidence={"version": number} if left is None else {"version": number, LEFT: left},
         )
-        on_ray.call(self._coordinator().release.remote(decision))
+        self._actors().call(self._coordinator().release.remote(decision))
 
     def _serve(self, *, kept: bool) -> str:
         """Start the endpoint where it does not answer yet; return its address."""
@@ -245,10 +238,7 @@ class Project(Joined):
     def _coordinator(self, fault: tuple[int, str] | None = None) -> Any:  # noqa: ANN401 (a Ray actor's handle)
         from mlray.coordinator.release import address
 
-        self.connect()
-        from mlray.coordinator import on_ray
-
-        return on_ray.coordinator(self.folder, address(self.space), fault)
+        return self._actors().coordinator(self.folder, address(self.space), fault)
 
     def endpoint(self) -> Endpoint:
         """Return which versions answer now; UnavailableError when the endpoint is not up."""
@@ -289,9 +279,7 @@ class Project(Joined):
         now = _aware(now, "now")
         head = self.space.journal.head()
         self._serve(kept=True)
-        from mlray.coordinator import on_ray
-
-        on_ray.call(self._coordinator().tick.remote(now or self._clock.now()))
+        self._actors().call(self._coordinator().tick.remote(now or self._clock.now()))
         new = self.space.journal.entries(after=head.seq if head else 0)
         return decisions_in(of_project(new, self.spec.project))
 
