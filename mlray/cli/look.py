@@ -39,6 +39,9 @@ def journal(
             checked = found.space.journal.verify()
             typer.echo(f"The chain is whole: {checked:,} entries checked.", err=True)
         entries = found.journal(kind=kind)
+        if kind and not entries:
+            known = sorted({entry.kind for entry in found.journal()})
+            typer.echo(f"The journal has no entry of kind '{kind}'; it has {', '.join(known) or 'none'}.", err=True)
     if json:
         wanted = entries if everything or kind else [e for e in entries if e.kind in ("decision", "outcome")]
         _show.json_out([_entry(entry) for entry in wanted[-last:]])

@@ -17,8 +17,10 @@ def status(space: Workspace, state: State) -> dict[str, Json]:
     newest = space.journal.head()
     head = space.store.head(space.spec.data.table)
     kept = read_kept(space.root / "ray.json")
+    endpoint = space.journal.entries(kind="endpoint", subject=space.name)
     return {
         "project": space.name,
+        "endpoint": str(endpoint[-1].data["url"]) if endpoint else None,
         "dataset": str(head) if head else None,
         "models": sorted(space.models()),
         "live": state.live,

@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ __all__ = ["ClientGoneError", "Reply", "as_json", "fault", "read_body"]
 
 _LOG = logging.getLogger("mlray.serving")
 _JSON_TYPE = b"application/json"
+DISCARDED = 8
+"""A body of up to so many times the limit is read to its end before it is refused."""
 
 
 class ClientGoneError(Exception):
@@ -76,7 +79,10 @@ async def read_body(
         raise RequestError(
             "The body is compressed.", remedy="Send it as it is.", status=415, code="wrong_content_encoding"
         )
-    _check_size(int(headers.get(b"content-length", b"0")), most)
+    told = int(headers.get(b"content-length", b"0"))
+    if told > most and b"expect" not in headers:
+        await _discard(receive, min(told, DISCARDED * most), seconds)
+    _check_size(told, most)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         body: bytes = message.get("body", b"")
@@ -89,6 +95,16 @@ async def read_body(
         raise RequestError(
             "The body did not come in time.", remedy="Send it again.", status=408, code="too_slow"
         ) from None
+
+
+async def _discard(receive: Callable[[], Awaitable[MutableMapping[str, Any]]], size: int, seconds: float) -> None:
+    """Let up to `size` bytes of a body go by, since many clients read an answer only when they have sent everything."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while size > 0 and (message := await receive())["type"] == "http.request":
+                size -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 async def _rest(

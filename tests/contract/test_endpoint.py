@@ -2,6 +2,8 @@
 
 import json
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -64,7 +66,7 @@ def running(folder: Path, **limits: float) -> Iterator[Endpoints]:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
     """Version 1 live, for tests that change nothing."""
-    yield from running(tmp_path_factory.mktemp("endpoint"), max_rows=50, max_body=50_000)
+    yield from running(tmp_path_factory.mktemp("endpoint"), max_rows=50, max_body=1_000_000)
 
 
 @pytest.fixture
@@ -194,7 +196,7 @@ BAD = {
     "outputs without names": ({**request(1), "outputs": [7]}, 422, None, None),
     "outputs is text": ({**request(1), "outputs": "late"}, 422, None, None),
     "too many rows": (request(51), 413, None, None),
-    "too many bytes": (b" " * 50_001, 413, None, None),
+    "too many bytes": (b" " * 1_000_001, 413, None, None),
 }
 
 
@@ -219,8 +221,17 @@ class TestBadInput:
             )
             assert http.post(INFER, json=request(1)).status_code == 200
 
+    def test_a_client_that_sends_everything_before_it_reads_is_told_why(self, shared: Endpoints) -> None:
+        url = f"{str(shared.http.base_url).rstrip('/')}{INFER}"
+        headers = {"content-type": "application/json", "authorization": shared.http.headers["authorization"]}
+        asked = urllib.request.Request(url, data=b" " * 7_900_000, headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(asked, timeout=10)
+        with caught.value as answer:
+            assert answer.code == 413
+
     def test_a_stream_without_a_length_is_cut_off_at_the_limit_too(self, shared: Endpoints) -> None:
-        parts = iter([b" " * 30_000] * 4)
+        parts = iter([b" " * 600_000] * 4)
         assert shared.http.post(INFER, content=parts, headers={"content-type": "application/json"}).status_code == 413
 
     def test_a_body_in_parts_is_put_together(self, shared: Endpoints) -> None:

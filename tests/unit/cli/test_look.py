@@ -40,7 +40,9 @@ def test_every_entry_can_be_seen_and_the_chain_checked(mlray, ingested):
     assert "The chain is whole: 1 entries checked." in table.stderr
     assert "rows@v1" in table.stdout
     assert (entries[0]["seq"], entries[0]["kind"], entries[0]["subject"]) == (1, "dataset", "rows@v1")
-    assert json.loads(mlray("journal", ingested, "--kind", "nothing", "--json").stdout) == []
+    nothing = mlray("journal", ingested, "--kind", "nothing", "--json")
+    assert json.loads(nothing.stdout) == []
+    assert "no entry of kind 'nothing'; it has dataset" in nothing.stderr
 
 
 def test_the_cost_of_a_fresh_project_is_an_estimate_and_a_whole_budget(mlray, ingested):
