@@ -61,7 +61,7 @@ def _file(path: File) -> File:
     near = sorted(str(found) for found in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
     # A path without an ending was meant to be the project's folder.
     place = path.parent if path.suffix else path
-    hint = f"There is {', '.join(near[:3])}." if near else f"`mlray init {place}` makes a project; or is the path wrong?"
+    hint = f"There is {', '.join(near[:3])}." if near else f"`mlray init {place}` makes one; or is the path wrong?"
     raise SpecError([f"{path}:1: there is no such project file."], remedy=hint)
 
 

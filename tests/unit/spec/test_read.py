@@ -286,7 +286,7 @@ def test_an_empty_section_is_not_taken_for_the_default(faults):
 def test_a_file_that_is_not_there_is_told_with_the_closest_thing(tmp_path):
     with pytest.raises(SpecError, match="there is no such project file") as caught:
         read_spec(tmp_path)
-    assert caught.value.remedy == f"`mlray init {tmp_path}` makes a project; or is the path wrong?"
+    assert caught.value.remedy == f"`mlray init {tmp_path}` makes one; or is the path wrong?"
 
     (tmp_path / "mlray.yml").write_text("project: x", encoding="utf-8")
     with pytest.raises(SpecError) as caught:
