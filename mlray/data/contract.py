@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 from mlray.data import _request
 from mlray.data._convert import NOUNS, convert, flat
 from mlray.data._mapping import Mapped, map_values
+from mlray.data._meaning import digest_of_rows
 from mlray.data._quarantine import Faults
 from mlray.data._rules import Rule
 from mlray.data._units import Conversion, conversion
 from mlray.errors import DataError, RequestError
-from mlray.ids import Json, digest_of
+from mlray.ids import Json
 from mlray.spec import Data, MappingSpec
 
 __all__ = ["Before", "Checked", "Contract"]
@@ -78,11 +79,7 @@ class Contract:
         Where rows come from is no part of it; how a source's words are read is, so that a corrected mapping is
         noticed and the rows are read again.
         """
-        told = self.data.model_dump(mode="json", include={"time", "key", "columns", "mappings", "target"})
-        lookups = {
-            name: lookup.model_dump(mode="json", exclude={"source"}) for name, lookup in self.data.lookups.items()
-        }
-        return digest_of({**told, "lookups": lookups})
+        return digest_of_rows(self.data)
 
     @cached_property
     def schema(self) -> pa.Schema:

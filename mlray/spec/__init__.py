@@ -6,6 +6,7 @@ from mlray.spec._model import (
     Choice,
     ColumnSpec,
     Costs,
+    CrawlSpec,
     Data,
     Drift,
     Gates,
@@ -13,15 +14,20 @@ from mlray.spec._model import (
     LookupSpec,
     MappingSpec,
     Model,
+    Modes,
+    NotifySpec,
     Part,
     ProjectSpec,
+    QualityRule,
     Range,
+    Schedule,
     Serving,
     Target,
     Workspace,
 )
 from mlray.spec._read import FILE, read_spec
 from mlray.spec._schema import SCHEMA, json_schema
+from mlray.spec._source import CursorSpec, SourceSpec, source_of
 from mlray.spec._words import closest, did_you_mean
 
 __all__ = [
@@ -32,6 +38,8 @@ __all__ = [
     "Choice",
     "ColumnSpec",
     "Costs",
+    "CrawlSpec",
+    "CursorSpec",
     "Data",
     "Drift",
     "Gates",
@@ -39,14 +47,20 @@ __all__ = [
     "LookupSpec",
     "MappingSpec",
     "Model",
+    "Modes",
+    "NotifySpec",
     "Part",
     "ProjectSpec",
+    "QualityRule",
     "Range",
+    "Schedule",
     "Serving",
+    "SourceSpec",
     "Target",
     "Workspace",
     "closest",
     "did_you_mean",
     "json_schema",
     "read_spec",
+    "source_of",
 ]

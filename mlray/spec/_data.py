@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic.config import JsonDict
 
 from mlray.spec._forms import Duration, Name, Part, Wrong, complain
+from mlray.spec._source import Origin, SourceSpec, source_of
+from mlray.spec._terms import Modes, QualityRule, Treatment, unknown_encoding, unknown_zone
 from mlray.spec._words import did_you_mean
 
 __all__ = ["ColumnSpec", "Data", "LookupSpec", "MappingSpec", "Target"]
@@ -35,6 +38,12 @@ class ColumnSpec(Part):
     """The greatest value that is possible."""
     known: Literal["before", "later"] = "before"
     """`later`: not known when a prediction is asked for, so never part of a request."""
+    classification: str | None = None
+    """How confidential it is, such as `restricted`; `views` say who sees what."""
+    description: str = ""
+    """What it means, for people."""
+    synonyms: tuple[str, ...] = ()
+    """What others call it; a mapping for a new source is proposed by them."""
 
     @model_validator(mode="after")
     def _sensible(self, info: ValidationInfo) -> Self:
@@ -72,17 +81,30 @@ class MappingSpec(Part):
     """Contract column → the unit in the source, such as `kilometre`."""
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Contract column → the source's value → the contract's."""
+    encoding: str | None = None
+    """The character set of the source's text, such as `cp1252`; UTF-8 where nothing is said."""
+    decimal: Literal[".", ","] = "."
+    """The decimal sign of numbers in text; with a comma, dots between digits are thousands."""
+    zone: str | None = None
+    """The time zone of times without one, such as `America/New_York`; UTC where nothing is said."""
+    formats: dict[str, str] = Field(default_factory=dict)
+    """Contract column → how the source writes a time, such as `%d.%m.%Y %H:%M`; ISO 8601 where nothing is said."""
 
 
 class LookupSpec(Part):
     """A second source whose columns are added by key; a row without a match gets nulls."""
 
-    source: str
-    """Path or pattern, relative to the project; Parquet or CSV."""
+    source: Origin
+    """Path or pattern, relative to the project, or a URL; Parquet, CSV or JSON lines."""
     on: tuple[str, ...] = Field(min_length=1)
     """Columns that both sources have, and that together find the row."""
     columns: dict[str, Column]
     """What is added; the columns of `on` are not repeated here."""
+
+    @property
+    def origin(self) -> SourceSpec:
+        """The source, whichever way it is written."""
+        return source_of(self.source) if isinstance(self.source, str) else self.source
 
 
 class Target(Part):
@@ -100,24 +122,52 @@ class Target(Part):
     """How long after the event the truth is known."""
 
 
+def _short_with_contract(schema: JsonDict) -> None:
+    """Ask for columns and time only where no contract file brings them."""
+    needed = schema["required"]
+    own = ["time", "columns"]
+    schema["required"] = [name for name in needed if name not in own] if isinstance(needed, list) else needed
+    schema["if"] = {"required": ["contract"]}
+    schema["else"] = {"required": [*own]}
+
+
 class Data(Part):
     """Where rows come from, and the contract they must keep."""
 
-    source: str
-    """Path or pattern, relative to the project; Parquet or CSV."""
+    model_config = ConfigDict(json_schema_extra=_short_with_contract)
+
+    source: Origin
+    """Path or pattern, relative to the project, or a URL; Parquet, CSV or JSON lines."""
     table: Name = "rows"
     """What the dataset is called; its versions are `table@v1`, `table@v2` and so on."""
     time: str
     """The column with the event time."""
     key: tuple[str, ...] = ()
     """Columns that together name a row; a repeated key is set aside."""
+    contract: str = ""
+    """A contract in the Open Data Contract Standard (ODCS 3), relative to the project; what is said here is added."""
     columns: dict[str, Column] = Field(min_length=1)
     """The contract: column → type, or type and limits."""
     lookups: dict[Name, LookupSpec] = Field(default_factory=dict)
     """Further sources, such as the weather at the hour."""
     mappings: tuple[MappingSpec, ...] = ()
     """Where a file differs from the contract in names, units or values."""
+    modes: Modes = Modes()
+    """What becomes of what the contract does not foresee."""
+    quality: tuple[QualityRule, ...] = ()
+    """Rules on the whole table; they are reported."""
+    freshness: Duration | None = None
+    """How old the newest row may be."""
+    owner: str = ""
+    """The team that answers for the data."""
+    views: dict[Name, dict[str, Treatment]] = Field(default_factory=dict)
+    """Tenant → classification → what that tenant sees of such columns; all is shown where nothing is said."""
     target: Target
+
+    @property
+    def origin(self) -> SourceSpec:
+        """The source, whichever way it is written."""
+        return source_of(self.source) if isinstance(self.source, str) else self.source
 
     @property
     def all_columns(self) -> dict[str, ColumnSpec]:
@@ -134,7 +184,9 @@ class Data(Part):
 
     @model_validator(mode="after")
     def _sensible(self, info: ValidationInfo) -> Self:
-        return complain(self, [*_time_and_key(self), *_target(self), *_lookups(self), *_mappings(self)], info)
+        return complain(
+            self, [*_time_and_key(self), *_target(self), *_lookups(self), *_mappings(self), *_rules(self)], info
+        )
 
 
 def _time_and_key(data: Data) -> Iterator[Wrong]:
@@ -194,6 +246,33 @@ def _mappings(data: Data) -> Iterator[Wrong]:
                 yield (*at, "units", name), unit, f"the contract gives '{name}' no unit to convert to"
         for name, values in mapping.values.items():
             yield from _values((*at, "values", name), name, values, known)
+        yield from _reading(at, mapping, known)
+
+
+def _reading(at: tuple[str | int, ...], mapping: MappingSpec, known: Mapping[str, ColumnSpec]) -> Iterator[Wrong]:
+    if mapping.zone is not None and (what := unknown_zone(mapping.zone)):
+        yield (*at, "zone"), mapping.zone, what
+    if mapping.encoding is not None and (what := unknown_encoding(mapping.encoding)):
+        yield (*at, "encoding"), mapping.encoding, what
+    for name, form in mapping.formats.items():
+        if name not in known:
+            yield (*at, "formats", name), form, f"for '{name}' {_no_column(name, known)}"
+        elif known[name].type != "timestamp":
+            yield (*at, "formats", name), form, f"'{name}' is a {known[name].type}; only a timestamp has a format"
+
+
+def _rules(data: Data) -> Iterator[Wrong]:
+    known = data.all_columns
+    for position, rule in enumerate(data.quality):
+        for place, name in enumerate(rule.columns):
+            if name not in known:
+                yield ("quality", position, "columns", place), name, _no_column(name, known)
+    classes = {column.classification for column in known.values() if column.classification is not None}
+    for tenant, treatments in data.views.items():
+        for name in treatments:
+            if name not in classes:
+                hint = did_you_mean(name, sorted(classes)) if classes else "no column has a classification"
+                yield ("views", tenant, name), name, f"no column is classified so; {hint}"
 
 
 def _values(

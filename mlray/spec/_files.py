@@ -7,11 +7,12 @@ from pathlib import Path
 
 from mlray.spec._explain import Finding
 from mlray.spec._model import ProjectSpec
+from mlray.spec._source import SourceSpec
 from mlray.spec._words import closest
 
 __all__ = ["faults_of_files"]
 
-_KNOWN = (".parquet", ".pq", ".csv", ".csv.gz")
+_KNOWN = (".parquet", ".pq", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
 
 
 def faults_of_files(spec: ProjectSpec) -> list[Finding]:
@@ -40,22 +41,23 @@ def _features(spec: ProjectSpec) -> Iterator[Finding]:
 
 
 def _sources(spec: ProjectSpec) -> Iterator[Finding]:
-    sources: list[tuple[tuple[str, ...], str]] = [(("data", "source"), spec.data.source)]
-    sources += [(("data", "lookups", name, "source"), lookup.source) for name, lookup in spec.data.lookups.items()]
+    sources: list[tuple[tuple[str, ...], SourceSpec]] = [(("data", "source"), spec.data.origin)]
+    sources += [(("data", "lookups", name, "source"), lookup.origin) for name, lookup in spec.data.lookups.items()]
     names: set[str] = set()
     complete = True
-    for path, pattern in sources:
-        if "://" in pattern:
+    for path, source in sources:
+        if not source.here:
             complete = False
             continue
+        pattern = source.path
         files = [file for file in _glob(spec.folder, pattern) if file.is_file()]
         names |= {file.name for file in files}
         if not files:
             complete = False
             yield Finding(path, f"{'.'.join(path)}: no file matches '{pattern}'{_near(spec.folder / pattern)}", "file")
         odd = [file.name for file in files if not file.name.lower().endswith(_KNOWN)]
-        if odd:
-            yield Finding(path, f"{'.'.join(path)}: '{odd[0]}' is neither Parquet nor CSV", "file")
+        if odd and source.format is None:
+            yield Finding(path, f"{'.'.join(path)}: '{odd[0]}' is neither Parquet nor CSV nor JSON lines", "file")
     for number, mapping in enumerate(spec.data.mappings):
         # A name that is missing may be that of a source which was not found.
         if complete and not any(fnmatch(name, mapping.files) for name in names):

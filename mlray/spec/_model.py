@@ -10,8 +10,10 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from mlray.clock import parse_duration
+from mlray.spec._crawl import CrawlSpec, NotifySpec, Schedule
 from mlray.spec._data import ColumnSpec, Data, LookupSpec, MappingSpec, Target
 from mlray.spec._forms import Choice, Day, Domain, Duration, Money, Name, Part, Range, Share, Wrong, complain
+from mlray.spec._terms import Modes, QualityRule
 from mlray.spec._words import closest, did_you_mean
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "Choice",
     "ColumnSpec",
     "Costs",
+    "CrawlSpec",
     "Data",
     "Drift",
     "Gates",
@@ -27,9 +30,13 @@ __all__ = [
     "LookupSpec",
     "MappingSpec",
     "Model",
+    "Modes",
+    "NotifySpec",
     "Part",
     "ProjectSpec",
+    "QualityRule",
     "Range",
+    "Schedule",
     "Serving",
     "Target",
     "Workspace",
@@ -235,6 +242,8 @@ class ProjectSpec(Part):
     gates: Gates = Gates()
     serving: Serving = Serving()
     drift: Drift = Drift()
+    crawl: CrawlSpec | None = None
+    """Looks at the sources by schedule; without it only `mlray crawl` looks."""
     costs: Costs = Costs()
     access: Access = Access()
     live: Live | None = None
@@ -262,6 +271,10 @@ class ProjectSpec(Part):
                 value,
                 f"with drift.every {every} and model.window {window}, a fresh challenger has nothing to learn from",
             )
+        sources = (self.data.table, *self.data.lookups)
+        for name in self.crawl.sources if self.crawl else ():
+            if name not in sources:
+                yield ("crawl", "sources", name), name, f"no source has that name; {did_you_mean(name, sources)}"
 
     @property
     def root(self) -> Path:

@@ -79,6 +79,9 @@ def placeholder(path: Path) -> Json:
     here = schema_at(path)
     if here.get("format") == "date":
         return "2000-01-01"
+    said = _property(schema_at(path[:-1]), str(path[-1])) if path else None
+    if isinstance(said, Mapping) and {"type": "string"} in said.get("oneOf", ()):
+        return "x"
     match here.get("type"):
         case "string":
             return "x"
