@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from mlray.errors import DataError
-from mlray.spec import ProjectSpec
+from mlray.spec import ProjectSpec, SourceSpec
 
 __all__ = ["column_problems"]
 
@@ -13,21 +13,21 @@ __all__ = ["column_problems"]
 def column_problems(spec: ProjectSpec) -> Iterator[str]:
     """Return one problem per column that some file lacks, after the mappings have renamed what they rename."""
     own = {name: f"data.columns.{name}" for name in spec.data.columns}
-    yield from _of_source(spec, "data.source", spec.data.source, own)
+    yield from _of_source(spec, "data.source", spec.data.origin, own)
     for name, lookup in spec.data.lookups.items():
         where = f"data.lookups.{name}"
         wanted = dict.fromkeys(lookup.on, f"{where}.on")
         wanted |= {column: f"{where}.columns.{column}" for column in lookup.columns}
-        yield from _of_source(spec, f"{where}.source", lookup.source, wanted)
+        yield from _of_source(spec, f"{where}.source", lookup.origin, wanted)
 
 
-def _of_source(spec: ProjectSpec, at: str, pattern: str, wanted: Mapping[str, str]) -> Iterator[str]:
+def _of_source(spec: ProjectSpec, at: str, source: SourceSpec, wanted: Mapping[str, str]) -> Iterator[str]:
     from mlray.data.sources import columns_of, files
 
-    if "://" in pattern:
+    if not source.here:
         return
     try:
-        found = files(spec.folder, pattern)
+        found = files(spec.folder, source.path)
     except DataError:
         return  # told already, with the closest name
     has: dict[Path, tuple[str, ...]] = {}

@@ -265,7 +265,7 @@ def test_a_missing_key_does_not_hide_what_else_is_wrong(faults):
     found = faults(("  source: orders-*.csv\n", ""), ("slices: [channel]", "slices: [chanel]"))
 
     assert found == [
-        "3: data lacks 'source' (Path or pattern, relative to the project; Parquet or CSV)",
+        "3: data lacks 'source' (Path or pattern, relative to the project, or a URL; Parquet, CSV or JSON lines)",
         "19: gates.slices[0] is 'chanel'; no column has that name; did you mean 'channel'?",
     ]
 
