@@ -6,6 +6,7 @@
     ├── InputError       (2)    what was given is wrong
     │   ├── SpecError           a project file; one entry in `problems` per fault
     │   ├── DataError           a file, a row or a column that its contract does not allow
+    │   ├── ConflictError       an edit of rows that somebody else changed since they were read
     │   ├── RequestError        a request to an endpoint; carries an HTTP status
     │   └── NotFoundError       a name that does not exist
     ├── UnavailableError (3)    something outside cannot be reached or is damaged
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "AccessDenied",
+    "ConflictError",
     "DataError",
     "GateRefusal",
     "InputError",
@@ -84,6 +86,10 @@ class SpecError(InputError):
 
 class DataError(InputError):
     """A file, a row or a column that its contract does not allow."""
+
+
+class ConflictError(InputError):
+    """An edit that would undo what somebody else committed since the rows were read; read them again first."""
 
 
 class RequestError(InputError):

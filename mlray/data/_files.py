@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["claim", "fresh_name", "lent_folder", "place", "write_aside"]
+__all__ = ["claim", "fresh_name", "lent_folder", "place", "sync_folder", "write_aside"]
 
 
 def fresh_name(folder: Path) -> Path:
@@ -41,7 +41,7 @@ def place(aside: Path, path: Path) -> None:
     """Move the finished file `aside` to `path`, replacing what is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def claim(aside: Path, path: Path) -> bool:
@@ -54,11 +54,12 @@ def claim(aside: Path, path: Path) -> bool:
         return False
     finally:
         aside.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the folder's names on the disk."""
     # Until the folder is on disk too, a power cut could leave a manifest that names a file which is not there.
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -1,7 +1,8 @@
 """The facts that stages exchange: frozen, comparable, and the same on disk, on the wire and in memory."""
 
 from mlray.records._base import Interval, Record
-from mlray.records._data import DatasetVersion, Fragment, Quality
+from mlray.records._crawl import Checkup, SourceState, Verdict
+from mlray.records._data import Column, ColumnFile, DatasetVersion, Deletions, Fragment, Patch, Quality, Statistics
 from mlray.records._decision import Act, Decision, JobRequest
 from mlray.records._live import ColumnDrift, DriftReport, Endpoint, Performance, Stage
 from mlray.records._model import (
@@ -34,12 +35,16 @@ __all__ = [
     "Balance",
     "Bar",
     "Budget",
+    "Checkup",
+    "Column",
     "ColumnDrift",
+    "ColumnFile",
     "ColumnProfile",
     "CurvePoint",
     "DataProfile",
     "DatasetVersion",
     "Decision",
+    "Deletions",
     "DriftReport",
     "Endpoint",
     "Experiment",
@@ -53,6 +58,7 @@ __all__ = [
     "LabelSuspect",
     "LeakageSuspect",
     "ModelVersion",
+    "Patch",
     "Performance",
     "PeriodShare",
     "Price",
@@ -62,7 +68,10 @@ __all__ = [
     "RuleCount",
     "Scorecard",
     "SliceScore",
+    "SourceState",
     "Spend",
     "Stage",
+    "Statistics",
     "Trial",
+    "Verdict",
 ]

@@ -10,9 +10,9 @@ wins, and the other starts again from the new head. Whatever a killed process le
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -26,7 +26,8 @@ from mlray.data._convert import ARROW
 from mlray.data._files import claim, lent_folder, place, write_aside
 from mlray.errors import DataError, NotFoundError, StoreError
 from mlray.ids import Json, canonical, digest, digest_of
-from mlray.records import DatasetVersion, Fragment, Quality
+from mlray.data.store.storage import LocalStorage, open_storage
+from mlray.records import Column, DatasetVersion, Fragment, Quality, Statistics
 
 __all__ = ["Draft", "Store"]
 
@@ -50,14 +51,87 @@ class Draft:
     as_of: datetime
     created_at: datetime
     operation: str = "ingest"
+    columns: tuple[Column, ...] = ()
+    """Empty where columns are known by their names in `schema`: those of the head stay, others are new."""
+    author: str = ""
+    note: str = ""
+    key: tuple[str, ...] = ()
+    time: str = ""
+    """Empty for the head's, or what the fragments' writer stated."""
+    statistics: Mapping[str, Statistics] = field(default_factory=dict)
+    """Of the rows in fragments that have an id; those of new fragments are added."""
+    squashed: bool = False
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 class Store:
-    """Versions of tables in one folder, shared by any number of processes that see it."""
+    """Versions of tables in one place, shared by any number of processes that see it; picklable."""
 
-    def __init__(self, root: Path) -> None:
-        """Use the folder `root`; it is made when something is first written."""
-        self.root = root
+    def __init__(self, root: Path | str) -> None:
+        """Use the folder or URL `root` (see `open_storage`); it is made when something is first written."""
+        self.storage = open_storage(root)
+        self.root = Path(self.storage.url) if isinstance(self.storage, LocalStorage) else root
+
+    def write(
+        self,
+        parts: Iterable[pa.Table | pa.RecordBatch],
+        *,
+        schema: pa.Schema | None = None,
+        source: str = "",
+        time: str = "",
+    ) -> Fragment:
+        """Write rows that come one part after the other as one file, holding no more than a row group of them.
+
+        The fragment is `put`'s of the same rows, however they are cut. `schema` is needed where there may be no part.
+        """
+        raise NotImplementedError
+
+    def put_file(self, path: Path) -> tuple[str, int]:
+        """Take a finished file as a blob; return its name and size."""
+        raise NotImplementedError
+
+    def resolve(self, ref: str) -> DatasetVersion:
+        """Return the version that `table`, `table@v3`, `table@tag` or `table@branch` names."""
+        raise NotImplementedError
+
+    def tables(self) -> list[str]:
+        """Return the names of all tables, in order."""
+        raise NotImplementedError
+
+    def read_fragment(
+        self,
+        version: DatasetVersion,
+        fragment: Fragment,
+        columns: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pa.Table:
+        """Return the rows of one fragment of `version` as that version has them: the unit of work of a task.
+
+        Columns come in the version's order (or that of `columns`) and under its names, null where the fragment never
+        had them; patches, column files and deletions are applied; only the files of these columns are read.
+        """
+        raise NotImplementedError
+
+    def tags(self, table: str) -> Mapping[str, int]:
+        """Return tag → version number."""
+        raise NotImplementedError
+
+    def tag(self, table: str, name: str, version: int) -> None:
+        """Give a version a name that stays with it; ConflictError where the name is taken by another."""
+        raise NotImplementedError
+
+    def untag(self, table: str, name: str) -> None:
+        """Take a tag away; NotFoundError where there is none."""
+        raise NotImplementedError
+
+    def branches(self, table: str) -> Mapping[str, int]:
+        """Return branch → number of its newest version; `main` is always there."""
+        raise NotImplementedError
+
+    def branch(self, table: str, name: str, start: int) -> None:
+        """Begin a branch at version `start`; ConflictError where the name is taken."""
+        raise NotImplementedError
 
     def put(self, table: pa.Table, *, source: str = "", time: str = "") -> Fragment:
         """Write `table` as one Parquet file named by its content; the same rows again are the same file.
@@ -146,7 +220,7 @@ class Store:
             if self._claim(version):
                 return version
 
-    def head(self, table: str) -> DatasetVersion | None:
+    def head(self, table: str, branch: str = "main") -> DatasetVersion | None:
         """Return the newest version of `table`, or None before the first."""
         numbers = self._numbers(table)
         return self.version(table, numbers[-1]) if numbers else None
