@@ -4,6 +4,7 @@ from mlray.monitoring.alarms import Alarm, State, advance
 from mlray.monitoring.drift import compare
 from mlray.monitoring.log import LogWindow, compact, read_window
 from mlray.monitoring.performance import Calibration, calibration, estimate, excess, measure
+from mlray.monitoring.profile import describe
 
 __all__ = [
     "Alarm",
@@ -14,6 +15,7 @@ __all__ = [
     "calibration",
     "compact",
     "compare",
+    "describe",
     "estimate",
     "excess",
     "measure",
