@@ -106,6 +106,7 @@ class CrawlSpec(Schedule):
     sources: dict[Name, Schedule] = Field(default_factory=dict)
     """A schedule of its own for some source: the table's name, or a lookup's."""
     notify: NotifySpec | None = None
+    """Who is told; without it the journal and the log tell."""
 
     def of(self, source: str) -> Schedule:
         """Return the schedule of one source."""
