@@ -15,6 +15,7 @@
     └── Refusal          (4)    not a failure: a policy said no, and an event tells why
         ├── OverBudget
         ├── GateRefusal
+        ├── SourcePaused
         └── AccessDenied
 """
 
@@ -32,6 +33,7 @@ __all__ = [
     "OverBudget",
     "Refusal",
     "RequestError",
+    "SourcePaused",
     "SpecError",
     "StoreError",
     "UnavailableError",
@@ -143,6 +145,10 @@ class OverBudget(Refusal):
 
 class GateRefusal(Refusal):
     """A model did not pass its gates."""
+
+
+class SourcePaused(Refusal):
+    """Nothing is ingested: a source broke its contract, and a person has not yet let it go on."""
 
 
 class AccessDenied(Refusal):

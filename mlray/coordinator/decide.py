@@ -30,11 +30,11 @@ def due(state: State, every: timedelta, now: datetime) -> bool:
     return state.last_look is None or now - state.last_look >= every
 
 
-def on_first(endpoint: str, price: Price, budget: Budget | None, now: datetime) -> Decision:
-    """Return whether the first model is trained: nothing is live, so only money can speak against it."""
+def on_first(endpoint: str, price: Price, budget: Budget | None, now: datetime, paused: str = "") -> Decision:
+    """Return whether the first model is trained: nothing is live, so only money or a pause can speak against it."""
     admission = admit(price, budget)
-    act = _ACTS[admission.outcome]
-    because = f"nothing is live yet, but {_clause(admission.because)}"
+    act = Act.HOLD if paused else _ACTS[admission.outcome]
+    because = f"nothing is live yet, but {paused or _clause(admission.because)}"
     if act is Act.RETRAIN:
         because = f"nothing is live yet: a first model is trained for about {price}"
     return Decision(
@@ -90,7 +90,7 @@ def _retrain_rules(facts: Facts, state: State, spec: ProjectSpec, weighed: Weigh
     if facts.broken:
         return Act.ALARM, f"{facts.broken}; data that looks broken never triggers a retraining", None
     drift = _drift_words(facts)
-    if waits := _must_wait(facts, state, spec):
+    if waits := facts.paused or _must_wait(facts, state, spec):
         return Act.HOLD, f"{drift}; {waits}", None
     if weighed.gain is None:
         return Act.HOLD, f"{drift}; no labelled rows yet that could show a loss", None

@@ -16,7 +16,7 @@ from mlray.coordinator.state import State
 from mlray.coordinator.workspace import Workspace
 from mlray.costs import retraining, spends
 from mlray.costs import state as budget_state
-from mlray.errors import AccessDenied, DataError, StoreError
+from mlray.errors import AccessDenied, DataError, SourcePaused, StoreError
 from mlray.monitoring import LogWindow, compare, measure, read_window
 from mlray.records import Budget, DatasetVersion, DriftReport, ModelVersion, Performance, Price
 from mlray.serving.rollout import Evidence
@@ -52,8 +52,8 @@ class Observer:
         self.flush()
         every = parse_duration(spec.drift.every)
         window = read_window(space.log_folder, now - every, now)
-        broken, dataset = self._gather(now)
-        drift, performance, unseen = self._looked(state.live or 0, dataset, window, now, broken)
+        broken, held_up, dataset = self._gather(now)
+        drift, performance, unseen = self._looked(state.live or 0, dataset, window, now, broken or held_up)
         if drift is not None:
             broken = broken or (f"broken feed: {drift.broken}" if drift.broken else "")
         broken = broken or unseen
@@ -68,15 +68,18 @@ class Observer:
             price=price,
             budget=budget,
             broken=broken,
+            paused=held_up,
         )
 
-    def _gather(self, now: datetime) -> tuple[str, DatasetVersion | None]:
-        """Take in what the source has learnt since; a broken source is a fact, not a crash."""
+    def _gather(self, now: datetime) -> tuple[str, str, DatasetVersion | None]:
+        """Take in what the source has learnt since; a broken or paused source is a fact, not a crash."""
         known = now - parse_duration(self.space.spec.data.target.known_after)
         try:
-            return "", ingest(self.space, known, now)
+            return "", "", ingest(self.space, known, now)
+        except SourcePaused as pause:
+            return "", pause.problem.rstrip("."), self.space.store.head(self.space.spec.data.table)
         except DataError as error:
-            return str(error), self.space.store.head(self.space.spec.data.table)
+            return str(error), "", self.space.store.head(self.space.spec.data.table)
 
     def _looked(
         self, number: int, dataset: DatasetVersion | None, window: LogWindow, now: datetime, broken: str

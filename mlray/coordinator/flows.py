@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from mlray.coordinator.artifact import Artifact, predictor, write_artifact
 from mlray.coordinator.challenger import quick_scores
+from mlray.coordinator.pause import refuse_paused
 from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, scores_of, some_rows, split
 from mlray.coordinator.workspace import Workspace
 from mlray.data import ingest as ingest_rows
@@ -46,7 +47,11 @@ def ingest(
     """Read what the source holds up to `until`, through the contract, into a new dataset version.
 
     Small data is read in this process; `on_ray` reads through Ray Data, one task per file.
+
+    Raises:
+        SourcePaused: a source broke its contract, and nobody has let it go on.
     """
+    refuse_paused(space)
     run = scan_here
     if on_ray:
         from mlray.data.on_ray import scan_on_ray

@@ -32,6 +32,8 @@ class Facts:
     budget: Budget | None
     broken: str = ""
     """Why the data cannot be trusted; empty when it can."""
+    paused: str = ""
+    """Why no new data is taken in; empty when it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """What the journal says is the case. Pure: a restarted coordinator folds the same entries and knows the same things."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from mlray.coordinator.watched import CRAWL, NOTICE, RESUME, Watched
+from mlray.coordinator.watched import after as watched_after
 from mlray.ids import Json
 from mlray.records import Act, Decision, Stage
 
@@ -60,6 +62,8 @@ class State:
     rollout: Rollout | None = None
     live: int | None = None
     live_since: datetime | None = None
+    sources: Mapping[str, Watched] = field(default_factory=dict)
+    """The project's sources that were ever looked at."""
 
 
 def fold(entries: Iterable[Fact], state: State | None = None) -> State:
@@ -77,6 +81,8 @@ def after(state: State, entry: Fact) -> State:
         return _decided(state, Decision.from_json(entry.data))
     if entry.kind == "outcome":
         return _done(state, entry.data)
+    if entry.kind in (CRAWL, RESUME, NOTICE):
+        return replace(state, sources=watched_after(state.sources, entry))
     return state
 
 

@@ -17,6 +17,7 @@ from mlray.coordinator.decide import after_training, due, on_first, on_retrainin
 from mlray.coordinator.failpoints import Failpoints
 from mlray.coordinator.policy import Facts
 from mlray.coordinator.state import State, fold
+from mlray.coordinator.watched import paused
 from mlray.costs import release, reserve, settle
 from mlray.errors import MlrayError, NotFoundError, OverBudget, UnavailableError
 from mlray.journal import Journal
@@ -41,6 +42,8 @@ class Senses:
     """What is known of the candidate."""
     money: Callable[[datetime], tuple[Price, Budget | None]]
     """What a retraining costs, and what the budget has left."""
+    crawl: Callable[[State, datetime], None] = lambda _state, _now: None
+    """Look at the sources that are due, and write down what was found."""
 
 
 class Watch:
@@ -84,6 +87,9 @@ class Watch:
             UnavailableError: something outside did not answer; what was decided stays open until the next tick.
         """
         self._catch_up()
+        if self._spec.crawl is not None:  # first, so that nothing is learnt from a source that has just broken
+            self._senses.crawl(self.state, now)
+            self._catch_up()
         self.resume(now)
         if self.state.rollout is not None:
             self._roll(now)
@@ -114,7 +120,9 @@ class Watch:
             return
         if wait is None or now >= wait:
             price, budget = self._senses.money(now)
-            self.carry_out(self._with_fault(on_first(self._spec.project, price, budget, now)))
+            self.carry_out(
+                self._with_fault(on_first(self._spec.project, price, budget, now, paused(self.state.sources)))
+            )
 
     def release(self, decision: Decision) -> State:
         """Carry out what a person decided; what is still open about the endpoint is closed as overruled."""
