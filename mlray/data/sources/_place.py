@@ -1,0 +1,117 @@
+"""One file of a source: where it is, what it is, and by what it is known again."""
+
+import errno
+import os
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, Literal, Self
+
+from mlray.errors import DataError, UnavailableError
+from mlray.spec import SourceSpec
+
+__all__ = ["Format", "SourceFile", "unreadable"]
+
+Format = Literal["parquet", "csv", "json"]
+
+BLOCK = 65_536
+"""Bytes of one look at a file's content."""
+BLOCKS = 16
+"""Looks, spread evenly over a file, that its content is known by; a file of a megabyte is seen whole."""
+
+_FORMATS: tuple[tuple[Format, tuple[str, ...]], ...] = (
+    ("parquet", (".parquet", ".pq")),
+    ("csv", (".csv", ".csv.gz", ".tsv", ".tsv.gz")),
+    ("json", (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")),
+)
+_ANY = SourceSpec(files="*")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file as it was found; small enough to send to any task, and without any secret."""
+
+    name: str
+    """What messages and manifests call it: the path from the project on, or the URL."""
+    path: Path | None = None
+    """Where it lies on this machine; None for an object in a bucket, or one that was not downloaded."""
+    spec: SourceSpec = _ANY
+    """How it is to be read: format, delimiter, character set, address."""
+    key: str = ""
+    """The object's key in its bucket."""
+    size: int = -1
+    modified: str = ""
+    """When it was last changed, in the source's own words; only equality means anything."""
+    etag: str = ""
+
+    @classmethod
+    def of(cls, place: "Path | SourceFile") -> Self:
+        """Return a path on this machine as a file that is read by its name alone."""
+        return place if isinstance(place, cls) else cls(str(place), Path(str(place)))
+
+    @property
+    def shown(self) -> str:
+        """The file in a message: where somebody finds it."""
+        return self.name if self.path is None or "://" in self.name else str(self.path)
+
+    @property
+    def format(self) -> Format:
+        """What the file is: what its source says, else what its name says; DataError where neither does."""
+        if self.spec.format is not None:
+            return self.spec.format
+        name = (self.path.name if self.path else self.name.partition("?")[0]).lower()
+        for kind, endings in _FORMATS:
+            if name.endswith(endings):
+                return kind
+        raise DataError(
+            f"{self.shown} is neither Parquet nor CSV nor JSON lines by its name.",
+            remedy="Name it .parquet, .csv, .jsonl (or .csv.gz, .jsonl.gz), or write `format:` in the source.",
+        )
+
+    def open(self) -> IO[bytes] | Any:  # noqa: ANN401 (an obstore reader is a file in all but its class)
+        """Open the bytes for reading at any place; DataError or UnavailableError where that fails."""
+        if self.path is None:
+            from mlray.data.on_obstore import open_object
+
+            return open_object(self.spec, self.key)
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise unreadable(self, "", error) from error
+
+    def sampled(self) -> str:
+        """Return a digest of size and content, of blocks spread evenly where the file is large.
+
+        It tells a file that was only touched or copied from one that was written anew.
+        """
+        if self.path is None:
+            return ""
+        size = self.path.stat().st_size
+        found = sha256(str(size).encode())
+        step = max(BLOCK, (size - BLOCK) // (BLOCKS - 1)) if size > BLOCK else BLOCK
+        with self.path.open("rb") as file:
+            for start in [*range(0, max(size - BLOCK, 0), step), max(size - BLOCK, 0)]:
+                file.seek(start)
+                found.update(file.read(BLOCK))
+        return found.hexdigest()[:32]
+
+    def here(self, path: Path) -> "SourceFile":
+        """Return the same file, now at `path` on this machine."""
+        return replace(self, path=path)
+
+
+def unreadable(file: SourceFile, kind: str, error: Exception) -> DataError | UnavailableError:
+    """Return the error that names the file, what went wrong, and what to do about it."""
+    if isinstance(error, FileNotFoundError | PermissionError):
+        why = os.strerror(error.errno or errno.ENOENT)
+        return DataError(f"{file.shown} cannot be opened: {why}.", remedy="Check the path and its permissions.")
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "UTF8" in first or "codec" in first or "UTF-8" in first:
+        return DataError(
+            f"{file.shown} is not whole, or not {kind} in {file.spec.encoding}: {first}",
+            remedy="Name its character set: `source: {files: …, encoding: latin-1}`; nothing was committed.",
+        )
+    return DataError(
+        f"{file.shown} is not whole, or not {kind}: {first}",
+        remedy="Fetch the file again, or take it out of the folder; nothing was committed.",
+    )

@@ -1,0 +1,133 @@
+"""Files as they come: read by column and time, and refused by name when they cannot be."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlray.data.sources._place import SourceFile, unreadable
+from mlray.data.sources._text import columns_of_text, read_text
+from mlray.errors import DataError
+
+__all__ = ["Raw", "columns_of", "read", "span"]
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Raw:
+    """Rows as the file has them."""
+
+    table: pa.Table
+    positions: Positions
+    """Each row's place in the file, from 0; shape [n]."""
+    later: bool = False
+    """Whether rows were left out that are not before the window's end."""
+
+
+def columns_of(place: Path | SourceFile) -> tuple[str, ...]:
+    """Return the names of the columns of a file; DataError where it cannot be read."""
+    file = SourceFile.of(place)
+    if file.format != "parquet":
+        return columns_of_text(file)
+    return tuple(_open(file).schema_arrow.names)
+
+
+def span(place: Path | SourceFile, column: str) -> tuple[datetime, datetime] | None:
+    """Return the first and last time in `column` of a Parquet file from its footer alone, or None if it does not tell.
+
+    None as well where any value is missing: such rows belong to every window.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    file = SourceFile.of(place)
+    if file.format != "parquet":
+        return None
+    opened = _open(file)
+    ends = [group for group in _group_spans(opened, column) if group is not None]
+    if not ends or len(ends) < opened.num_row_groups:
+        return None
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def read(
+    place: Path | SourceFile,
+    columns: Collection[str],
+    time: str = "",
+    start: datetime | None = None,
+    until: datetime | None = None,
+) -> Raw:
+    """Return the rows of a Parquet, CSV or JSON-lines file, those of `columns` that it has.
+
+    Where the Parquet footer tells that a row group has no time in column `time` between `start` and `until`, the
+    group is not read; other rows outside the window may still be there. CSV values are text, empty ones missing.
+
+    Raises:
+        DataError: the file is missing, truncated, damaged or not what its name says.
+    """
+    source = SourceFile.of(place)
+    if source.format != "parquet":
+        table = read_text(source, columns)
+        return Raw(table, np.arange(table.num_rows, dtype=np.int64))
+    file = _open(source)
+    groups, positions, first, later = [], [np.zeros(0, dtype=np.int64)], 0, False
+    for group, ends in enumerate(_group_spans(file, time)):
+        rows = file.metadata.row_group(group).num_rows
+        if ends is None or _meets(ends, start, until):
+            groups.append(group)
+            positions.append(np.arange(first, first + rows, dtype=np.int64))
+        else:
+            later |= until is not None and ends[1] >= until
+        first += rows
+    wanted = [name for name in file.schema_arrow.names if name in columns]
+    try:
+        table = file.read_row_groups(groups, columns=wanted, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(source, "Parquet", error) from error
+    return Raw(table, np.concatenate(positions), later)
+
+
+def _meets(ends: tuple[datetime, datetime], start: datetime | None, until: datetime | None) -> bool:
+    return (start is None or ends[1] >= start) and (until is None or ends[0] < until)
+
+
+def _open(source: SourceFile) -> pq.ParquetFile:
+    try:
+        # A path is mapped and closed by Arrow itself; an object is read in ranges.
+        file = pq.ParquetFile(source.path or source.open(), page_checksum_verification=True)
+        names = file.schema_arrow.names
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(source, "Parquet", error) from error
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(
+            f"{source.shown} has the column '{repeated}' twice.", remedy="Rename or remove one in the file."
+        )
+    return file
+
+
+def _group_spans(file: pq.ParquetFile, column: str) -> list[tuple[datetime, datetime] | None]:
+    """Return per row group the first and last time of `column`, or None where the footer does not tell."""
+    metadata = file.metadata
+    at = file.schema_arrow.get_field_index(column)
+    if at < 0 or not pa.types.is_timestamp(file.schema_arrow.field(at).type):
+        return [None] * metadata.num_row_groups
+    # Nested columns have several leaves; a leaf's name is its path.
+    leaf = next(place for place in range(metadata.num_columns) if metadata.schema.column(place).path == column)
+    return [_span_of(metadata.row_group(group).column(leaf).statistics) for group in range(metadata.num_row_groups)]
+
+
+def _span_of(statistics: pq.Statistics | None) -> tuple[datetime, datetime] | None:
+    if statistics is None or not statistics.has_min_max or not statistics.has_null_count or statistics.null_count:
+        return None
+    return _utc(statistics.min), _utc(statistics.max)
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -1,0 +1,126 @@
+"""CSV and JSON lines: every value as it is written, so that 007 stays 007 until the contract has seen it."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+
+from mlray.data.sources._place import SourceFile, unreadable
+from mlray.errors import DataError
+
+__all__ = ["columns_of_text", "read_text"]
+
+_MAGIC = b"PAR1"
+_BROKEN = (OSError, EOFError, ValueError, zlib.error, pa.ArrowException)
+_GZIP = b"\x1f\x8b"
+_MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+
+
+def columns_of_text(file: SourceFile) -> tuple[str, ...]:
+    """Return the names of the columns; of JSON lines all that any line has."""
+    if file.format == "json":
+        return tuple(_read_json(file).column_names)
+    return tuple(_csv_names(file))
+
+
+def read_text(file: SourceFile, columns: Collection[str]) -> pa.Table:
+    """Return the rows of a CSV or JSON-lines file, those of `columns` that it has.
+
+    Raises:
+        DataError: the file is missing, cut, ragged, in another character set, or not what its name says.
+    """
+    table = _read_json(file) if file.format == "json" else _read_csv(file, columns)
+    return table.select([name for name in table.column_names if name in columns])
+
+
+def _read_csv(file: SourceFile, columns: Collection[str]) -> pa.Table:
+    names = _csv_names(file)
+    # Everything as text: guessing types from the first block makes 007 a number, or fails on the second block.
+    options = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        include_columns=[name for name in names if name in columns],
+        null_values=_MISSING,
+        strings_can_be_null=True,
+    )
+    try:
+        with _bytes(file) as content:
+            return pyarrow.csv.read_csv(
+                content, convert_options=options, parse_options=_parsing(file), read_options=_reading(file)
+            )
+    except _BROKEN as error:
+        raise unreadable(file, "CSV", error) from error
+
+
+def _csv_names(file: SourceFile) -> list[str]:
+    try:
+        with (
+            _bytes(file) as content,
+            pyarrow.csv.open_csv(content, parse_options=_parsing(file), read_options=_reading(file)) as reader,
+        ):
+            names: list[str] = reader.schema.names
+    except _BROKEN as error:
+        raise unreadable(file, "CSV", error) from error
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f"{file.shown} has the column '{repeated}' twice.", remedy="Rename or remove one in the file.")
+    return names
+
+
+def _parsing(file: SourceFile) -> pyarrow.csv.ParseOptions:
+    name = (file.path.name if file.path else file.name).lower()
+    tabbed = file.spec.delimiter == "," and name.endswith((".tsv", ".tsv.gz"))
+    # A quoted value may span lines; without this, it would be cut where a block of the file happens to end.
+    return pyarrow.csv.ParseOptions(newlines_in_values=True, delimiter="\t" if tabbed else file.spec.delimiter)
+
+
+def _reading(file: SourceFile) -> pyarrow.csv.ReadOptions:
+    return pyarrow.csv.ReadOptions(encoding=file.spec.encoding)
+
+
+def _read_json(file: SourceFile) -> pa.Table:
+    # Across blocks a new field would be an error; a block as large as the file has them all.
+    try:
+        with _bytes(file) as opened:
+            content = opened.read()
+        if file.spec.encoding.lower().replace("-", "") not in ("utf8", "ascii"):
+            content = content.decode(file.spec.encoding).encode()
+        if not content.strip():
+            return pa.table({})
+        guessed = _parse(content, None)
+        # Guessing takes text that looks like a time for one, in whichever zone; as text it is read by the contract.
+        times = [field.name for field in guessed.schema if pa.types.is_temporal(field.type)]
+        return _parse(content, pa.schema([pa.field(name, pa.string()) for name in times])) if times else guessed
+    except _BROKEN as error:
+        raise unreadable(file, "JSON lines", error) from error
+
+
+def _parse(content: bytes, schema: pa.Schema | None) -> pa.Table:
+    return pyarrow.json.read_json(
+        io.BytesIO(content),
+        read_options=pyarrow.json.ReadOptions(block_size=max(len(content) + 1, 1024)),
+        parse_options=pyarrow.json.ParseOptions(explicit_schema=schema, newlines_in_values=False),
+    )
+
+
+@contextmanager
+def _bytes(file: SourceFile) -> Iterator[Any]:
+    """Lend the text, unpacked; a file that is Parquet in truth is refused by name."""
+    with closing(file.open()) as opened:
+        head = bytes(opened.read(len(_MAGIC)))
+        opened.seek(0)
+        if head == _MAGIC:
+            raise DataError(
+                f"{file.shown} is Parquet, though its name says {'CSV' if file.format == 'csv' else 'JSON'}.",
+                remedy="Rename it to .parquet.",
+            )
+        if head[:2] != _GZIP:
+            yield opened
+            return
+        with gzip.open(opened) as unpacked:
+            yield unpacked
