@@ -44,9 +44,9 @@ def read_lookup(contract: Contract, folder: Path, name: str, window: Window, cou
     for path in sources.files(folder, spec.source):
         source = sources.name_of(path, folder)
         for cut, counts in passes:
-            table, positions = read_window(contract, path, source, cut, lookup=name)
+            raw = read_window(contract, path, source, cut, lookup=name)
             before = Before(pa.concat_tables(kept).select(spec.on)) if kept else None
-            checked = contract.apply(table, source, lookup=name, positions=positions, before=before)
+            checked = contract.apply(raw.table, source, lookup=name, positions=raw.positions, before=before)
             kept.append(checked.table)
             aside.append(checked.set_aside)
             if counts:

@@ -47,10 +47,12 @@ class Checked:
 class Before:
     """What was read before: a row with one of these keys is repeated."""
 
-    taken: pa.Table
+    taken: pa.Table | None
     """The key columns of rows that are kept already; with `edge` the event time as well."""
     edge: datetime | None = None
     """The event time at which reading goes on: rows of that very moment may come twice, which is no fault."""
+    own: pa.Table | None = None
+    """The key columns of rows that were read from this very source before: they come again, which is no fault."""
 
 
 @dataclass(frozen=True)
@@ -263,11 +265,13 @@ class Contract:
         if before is None:
             faults.add_repeated(made, key)
             return
-        if before.edge is not None:
+        if before.own is not None:
+            faults.drop_known(made, key, before.own, pa.array(np.ones(made.num_rows, dtype=np.bool_)))
+        if before.edge is not None and before.taken is not None:
             edge = pa.scalar(before.edge, pa.timestamp("us", "UTC"))
             known = before.taken.filter(pc.equal(before.taken[self.data.time], edge))
             faults.drop_known(made, key, known, flat(pc.equal(made[self.data.time], edge)))
-        faults.add_repeated(made, key, before.taken)
+        faults.add_repeated(made, key, before.own if before.taken is None else before.taken)
 
     def _misnamed(self, columns: Mapping[str, Sequence[Json]]) -> RequestError:
         missing = [name for name in self.request_columns if name not in columns]

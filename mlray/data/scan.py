@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 from mlray.data import sources
 from mlray.data._convert import ARROW
 from mlray.data.contract import Before, Checked, Contract
+from mlray.data.sources import Raw, SourceFile
 from mlray.data.store import Store
 from mlray.records import Fragment
 from mlray.sketches import Profile, Reference, profile
@@ -48,7 +48,7 @@ class Window:
 class ScanPart:
     """All that one task needs to know; small enough to send anywhere."""
 
-    path: Path
+    path: Path | SourceFile
     source: str
     """The file's name in messages and manifests."""
     data: Data
@@ -59,6 +59,8 @@ class ScanPart:
     """Lookup → Parquet file with its checked rows, each key once."""
     taken: Path | None = None
     """Parquet file with key and event time of rows that are kept already and may come again."""
+    own: Path | None = None
+    """Parquet file with the keys of rows that were read from this very source before: they are no fault, only known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +76,8 @@ class Scanned:
     set_aside: pa.Table
     mapped: Mapping[str, int]
     profile: Profile | None
+    later: bool = True
+    """Whether the file has rows that are not before the window's end, and is to be read again when they are."""
 
     def meets(self, other: "Scanned") -> bool:
         """Tell whether the event times of both overlap."""
@@ -95,40 +99,51 @@ def scan(part: ScanPart) -> Scanned:
         DataError: the file is unreadable, or lacks a column.
         StoreError: the store cannot be written.
     """
-    checked, rows = rows_of(part)
+    checked, rows, later = _rows_of(part)
     if not rows.num_rows:
-        return Scanned(part.source, None, None, None, checked.set_aside, checked.mapped, None)
+        return Scanned(part.source, None, None, None, checked.set_aside, checked.mapped, None, later)
     time = part.data.time
     fragment = Store(part.store).put(rows, source=part.source, time=time)
     ends = pc.min_max(rows[time]).as_py()
     found = profile(rows, part.reference) if part.reference else None
-    return Scanned(part.source, fragment, ends["min"], ends["max"], checked.set_aside, checked.mapped, found)
+    return Scanned(part.source, fragment, ends["min"], ends["max"], checked.set_aside, checked.mapped, found, later)
 
 
 def rows_of(part: ScanPart) -> tuple[Checked, pa.Table]:
     """Return what the contract made of one file's rows in the window, and the kept rows joined with the lookups."""
+    checked, rows, _ = _rows_of(part)
+    return checked, rows
+
+
+def _rows_of(part: ScanPart) -> tuple[Checked, pa.Table, bool]:
     contract = Contract.compile(part.data)
-    table, positions = read_window(contract, part.path, part.source, part.window)
-    before = Before(pq.read_table(part.taken), part.window.start) if part.taken else None
-    checked = contract.apply(table, part.source, positions=positions, before=before)
-    return checked, join(contract, checked.table, {name: pq.read_table(path) for name, path in part.lookups.items()})
+    raw = read_window(contract, part.path, part.source, part.window)
+    taken = pq.read_table(part.taken) if part.taken else None
+    own = pq.read_table(part.own) if part.own else None
+    before = Before(taken, part.window.start, own) if taken is not None or own is not None else None
+    checked = contract.apply(raw.table, part.source, positions=raw.positions, before=before)
+    lookups = {name: pq.read_table(path) for name, path in part.lookups.items()}
+    return checked, join(contract, checked.table, lookups), raw.later
 
 
 def read_window(
-    contract: Contract, path: Path, source: str, window: Window | None, *, lookup: str | None = None
-) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    contract: Contract, path: Path | SourceFile, source: str, window: Window | None, *, lookup: str | None = None
+) -> Raw:
     """Return the raw rows of a file whose event time lies in `window` (all if None), and their places in the file."""
     columns = contract.source_columns(source, lookup=lookup)
     if window is None:
-        raw = sources.read(path, columns)
-        return raw.table, raw.positions
-    time = contract.footer_time(source, sources.columns_of(path))
+        return sources.read(path, columns)
+    # Only a Parquet footer can leave row groups out; a text would be opened once more for the names of its columns.
+    named = SourceFile.of(path).format == "parquet"
+    time = contract.footer_time(source, sources.columns_of(path)) if named else ""
     raw = sources.read(path, columns, time, window.start, window.until)
-    inside = np.asarray(window.holds(contract.times(raw.table, source)))
-    return raw.table.filter(inside), raw.positions[inside]
+    times = contract.times(raw.table, source)
+    inside = np.asarray(window.holds(times))
+    later = raw.later or bool(pc.any(pc.greater_equal(times, pa.scalar(window.until, ARROW["timestamp"]))).as_py())
+    return Raw(raw.table.filter(inside), raw.positions[inside], later)
 
 
-def may_hold(contract: Contract, path: Path, source: str, window: Window) -> bool:
+def may_hold(contract: Contract, path: Path | SourceFile, source: str, window: Window) -> bool:
     """Tell whether a file may have rows in `window`: its footer often says that it cannot."""
     ends = sources.span(path, contract.footer_time(source, sources.columns_of(path)))
     if ends is None:
