@@ -6,6 +6,7 @@
     ├── InputError       (2)    what was given is wrong
     │   ├── SpecError           a project file; one entry in `problems` per fault
     │   ├── DataError           a file, a row or a column that its contract does not allow
+    │   │   └── RecoveryRefused a squashed version whose values nothing gives any more; `lost` names them
     │   ├── ConflictError       an edit of rows that somebody else changed since they were read
     │   ├── RequestError        a request to an endpoint; carries an HTTP status
     │   └── NotFoundError       a name that does not exist
@@ -31,6 +32,7 @@ __all__ = [
     "MlrayError",
     "NotFoundError",
     "OverBudget",
+    "RecoveryRefused",
     "Refusal",
     "RequestError",
     "SourcePaused",
@@ -88,6 +90,15 @@ class SpecError(InputError):
 
 class DataError(InputError):
     """A file, a row or a column that its contract does not allow."""
+
+
+class RecoveryRefused(DataError):
+    """A squashed version cannot be rebuilt exactly: never is something else given for it."""
+
+    def __init__(self, problem: str, *, remedy: str = "", lost: Sequence[str] = ()) -> None:
+        """Keep `lost`, one entry for each column and range of rows of which values are lost."""
+        super().__init__(problem, remedy=remedy)
+        self.lost = tuple(lost)
 
 
 class ConflictError(InputError):
