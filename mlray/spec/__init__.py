@@ -1,5 +1,6 @@
 """The project file `mlray.yaml` as frozen values; what is wrong with it is told with file and line."""
 
+from mlray.spec._contracts import ContractFile, parse_contract, read_contract
 from mlray.spec._model import (
     Access,
     BudgetSpec,
@@ -25,6 +26,7 @@ from mlray.spec._model import (
     Target,
     Workspace,
 )
+from mlray.spec._odcs_write import contract_text
 from mlray.spec._read import FILE, read_spec
 from mlray.spec._schema import SCHEMA, json_schema
 from mlray.spec._source import CursorSpec, SourceSpec, source_of
@@ -37,6 +39,7 @@ __all__ = [
     "BudgetSpec",
     "Choice",
     "ColumnSpec",
+    "ContractFile",
     "Costs",
     "CrawlSpec",
     "CursorSpec",
@@ -59,8 +62,11 @@ __all__ = [
     "Target",
     "Workspace",
     "closest",
+    "contract_text",
     "did_you_mean",
     "json_schema",
+    "parse_contract",
+    "read_contract",
     "read_spec",
     "source_of",
 ]

@@ -91,8 +91,15 @@ class MappingSpec(Part):
     """Contract column → how the source writes a time, such as `%d.%m.%Y %H:%M`; ISO 8601 where nothing is said."""
 
 
+def _only_source(schema: JsonDict) -> None:
+    """Ask for the source alone: a contract file may bring the rest."""
+    schema["required"] = ["source"]
+
+
 class LookupSpec(Part):
     """A second source whose columns are added by key; a row without a match gets nulls."""
+
+    model_config = ConfigDict(json_schema_extra=_only_source)
 
     source: Origin
     """Path or pattern, relative to the project, or a URL; Parquet, CSV or JSON lines."""

@@ -1,14 +1,13 @@
 """Reading the project file: everything that is wrong with it, at once, with file and line."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path as File
-from typing import Any
 
 from pydantic import ValidationError
 
 from mlray.errors import SpecError
-from mlray.ids import Json
+from mlray.spec._contracts import frozen, join_contract
 from mlray.spec._explain import Finding, explain
 from mlray.spec._files import faults_of_files
 from mlray.spec._mend import mend
@@ -41,13 +40,15 @@ def read_spec(path: File | str, *, check: Callable[[ProjectSpec], None] | None =
     source = read_yaml(text)
     if source.faults and source.value is None:
         raise _error(file, source.faults)
+    join_contract(source, file.parent)
     spec, findings = _look(source)
     if spec is not None:
         spec = spec.model_copy(update={"folder": file.parent.resolve()})
         told = {found.path for found in findings}
         found_later = [*faults_of_files(spec), *(_asked(check, spec, source) if check is not None else [])]
         findings += [found for found in found_later if found.path not in told]
-    faults = [*source.faults, *(Fault(source.line(found.path), found.what) for found in findings)]
+    findings = [found for found in findings if found.path[: len(source.unread)] != source.unread]
+    faults = [*source.faults, *(source.fault(found.path, found.what) for found in findings)]
     if faults or spec is None:
         raise _error(file, faults)
     return spec
@@ -78,7 +79,7 @@ def _look(source: Source) -> tuple[ProjectSpec | None, list[Finding]]:
     quiet: set[str] = set()
     for _ in range(LOOKS):
         try:
-            return ProjectSpec.model_validate(_frozen(value), strict=True, context={"quiet": quiet}), findings
+            return ProjectSpec.model_validate(frozen(value), strict=True, context={"quiet": quiet}), findings
         except ValidationError as error:
             said = explain(error.errors(include_url=False), value, source.texts)
         # What is said about a column that is itself at fault would be about the copy, not about the file.
@@ -99,13 +100,6 @@ def _column(path: Path) -> str:
     return str(at[1]) if at[:1] == ("columns",) and len(at) > 1 and at[2:] in ((), ("type",)) else ""
 
 
-def _frozen(value: Json) -> Any:  # noqa: ANN401 (a tree of plain values)
-    """Return lists as tuples: strict models take no list for a tuple, and would take '12' for 12 if they were lax."""
-    if isinstance(value, Mapping):
-        return {name: _frozen(part) for name, part in value.items()}
-    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
-
-
 def _asked(check: Callable[[ProjectSpec], None], spec: ProjectSpec, source: Source) -> list[Finding]:
     """Ask `check`, and find the path that each of its problems begins with."""
     try:
@@ -124,5 +118,6 @@ def _path(problem: str, source: Source) -> Path:
 
 
 def _error(file: File, faults: Iterable[Fault]) -> SpecError:
-    ordered = sorted(dict.fromkeys(faults), key=lambda fault: fault.line)
-    return SpecError([f"{file}:{fault.line}: {fault.what}" for fault in ordered])
+    # What is wrong with the contract comes first: it is often the cause of the rest.
+    ordered = sorted(dict.fromkeys(faults), key=lambda fault: (not fault.file, fault.file, fault.line))
+    return SpecError([f"{fault.file or file}:{fault.line}: {fault.what}" for fault in ordered])

@@ -12,7 +12,7 @@ import yaml
 
 from mlray.ids import Json
 
-__all__ = ["Fault", "Path", "Source", "dotted", "read_yaml"]
+__all__ = ["Fault", "Path", "Source", "dotted", "is_value", "read_yaml"]
 
 Path = tuple[str | int, ...]
 
@@ -45,12 +45,23 @@ for _tag, _pattern, _first in _CORE:
         )
 
 
+def is_value(text: str) -> bool:
+    """Tell whether `text` without quotes is a number, true, false or nothing rather than a text.
+
+    >>> is_value("1e5"), is_value("9E"), is_value("NO")
+    (True, False, False)
+    """
+    return any(re.match(rf"^(?:{pattern})$", text) for _, pattern, _ in _CORE)
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong, and the line (from 1) that it stands on."""
 
     line: int
     what: str
+    file: str = ""
+    """Where it stands; empty for the project file itself."""
 
 
 @dataclass(slots=True)
@@ -62,17 +73,30 @@ class Source:
     texts: dict[Path, str] = field(default_factory=dict)
     """Scalars as they were written, such as `007` where the value is 7."""
     faults: list[Fault] = field(default_factory=list)
+    files: dict[Path, str] = field(default_factory=dict)
+    """The file of each path that another file brought."""
+    unread: Path = ("",)
+    """The part that a file should have brought which cannot be read: what is wrong there is not known."""
 
     def line(self, path: Path) -> int:
         """Return the line of `path`, or of the deepest part of it that the text has."""
+        return self.lines[self._known(path)]
+
+    def fault(self, path: Path, what: str) -> Fault:
+        """Return a fault at `path`, with the file and line where that is said."""
+        known = self._known(path)
+        return Fault(self.lines[known], what, self.files.get(known, ""))
+
+    def _known(self, path: Path) -> Path:
         while path not in self.lines:
             path = path[:-1]
-        return self.lines[path]
+        return path
 
     def rename(self, old: Path, new: Path) -> None:
         """Let the lines below `old` be found below `new` as well."""
         size = len(old)
         self.lines |= {(*new, *path[size:]): line for path, line in self.lines.items() if path[:size] == old}
+        self.files |= {(*new, *path[size:]): file for path, file in self.files.items() if path[:size] == old}
 
 
 def dotted(path: Path) -> str:
