@@ -10,8 +10,10 @@ from threading import Thread
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlray.clock import parse_duration
 from mlray.coordinator.artifact import Artifact, predictor, write_artifact
 from mlray.coordinator.challenger import quick_scores
+from mlray.coordinator.lineage import tells_of_ingestion, tells_of_training
 from mlray.coordinator.pause import refuse_paused
 from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, scores_of, some_rows, split
 from mlray.coordinator.workspace import Workspace
@@ -24,6 +26,7 @@ from mlray.ids import Json, new_id
 from mlray.monitoring import calibration
 from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Feasibility, ModelVersion, Scorecard, Spend, Trial
+from mlray.registry.lineage import LEARNT_SINCE
 from mlray.sketches import Reference, profile
 
 __all__ = ["Order", "Trained", "feasibility", "ingest", "price_of_seconds", "train"]
@@ -41,6 +44,7 @@ class Trained:
     spend: Spend
 
 
+@tells_of_ingestion
 def ingest(
     space: Workspace, until: datetime, now: datetime, *, on_ray: bool = False, progress: Progress = quiet
 ) -> DatasetVersion:
@@ -111,6 +115,7 @@ class Order:
     cpus: int = 2
 
 
+@tells_of_training
 def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trained:
     """Sweep, judge on later rows, refit on everything, sign and register; the same cause is never trained twice."""
     from mlray.experiments.on_ray import sweep
@@ -176,11 +181,16 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
         artifact_digest=digest,
         created_at=now,
         caused_by=order.cause,
-        traits={**traits, "seconds": seconds, "fault": float(bool(order.fault))},
+        traits={**traits, "seconds": seconds, "fault": float(bool(order.fault)), LEARNT_SINCE: _since(space, dataset)},
     )
     version = space.registry.register(version)
     _write_down(space, version, now)
     return Trained(experiment, version, _spend(space, "training", seconds, cpus, now))
+
+
+def _since(space: Workspace, dataset: DatasetVersion) -> float:
+    """Return from which moment on a training looks at rows, in seconds since 1970; lineage asks for it."""
+    return (dataset.as_of - parse_duration(space.spec.model.window)).timestamp()
 
 
 def _registered(space: Workspace, cause: str, cpus: float, now: datetime) -> Trained | None:

@@ -11,11 +11,13 @@ from typing import Any, cast
 import ray
 from ray.exceptions import RayError, RayTaskError
 
+from mlray.clock import SystemClock
 from mlray.coordinator.challenger import Excess
 from mlray.coordinator.cluster import NAMESPACE
 from mlray.coordinator.evidence import Observer, money
 from mlray.coordinator.failpoints import Failpoints
 from mlray.coordinator.flows import Order, Trained
+from mlray.coordinator.lineage import released
 from mlray.coordinator.locks import hold
 from mlray.coordinator.on_http import EndpointClient
 from mlray.coordinator.release import address
@@ -165,9 +167,17 @@ class _Hands:
         return self._client.endpoint()[0]
 
     def set_endpoint(self, endpoint: Endpoint) -> Endpoint:
-        if endpoint == self.endpoint():
+        before = self.endpoint()
+        if endpoint == before:
             return endpoint
-        return self._client.set_endpoint(endpoint)
+        after = self._client.set_endpoint(endpoint)
+        released(self._space, before, after, self._last_moment())
+        return after
+
+    def _last_moment(self) -> datetime:
+        """Return the journal's newest moment: the decision that is being carried out has just been written."""
+        head = self._space.journal.head()
+        return head.at if head else SystemClock().now()
 
     def alias(self, alias: str, version: int | None) -> None:
         self._space.registry.set_alias(self._space.name, alias, version)

@@ -17,6 +17,7 @@ from mlray.spec import ProjectSpec, read_spec
 
 if TYPE_CHECKING:
     from mlray.registry.on_mlflow import Registry
+    from mlray.registry.on_openlineage import Emitter
 
 __all__ = ["Workspace"]
 
@@ -85,8 +86,17 @@ class Workspace:
         from mlray.registry.on_mlflow import Registry
 
         return Registry(
-            self.spec.workspace.tracking or f"sqlite:///{self.folder() / 'mlflow.db'}", self.folder("mlflow")
+            self.spec.workspace.tracking or f"sqlite:///{self.folder() / 'mlflow.db'}",
+            self.folder("mlflow"),
+            str(self.folder("store")),
         )
+
+    @cached_property
+    def emitter(self) -> "Emitter":
+        """Tells other systems what was made from what."""
+        from mlray.registry.on_openlineage import Emitter
+
+        return Emitter(self.root / "lineage" / "events.ndjson", self.spec.workspace.lineage)
 
     def models(self) -> dict[int, ModelVersion]:
         """Return every registered version by number, read from the journal: no tracking server is asked."""

@@ -18,7 +18,7 @@ from mlray.clock import SystemClock
 from mlray.errors import NotFoundError, StoreError
 from mlray.ids import canonical
 from mlray.records import DatasetVersion, Experiment, ModelVersion, Trial
-from mlray.registry.promotion import move
+from mlray.registry.promotion import Move, move
 
 __all__ = ["Registry"]
 
@@ -29,7 +29,7 @@ _QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_RECORD, _CAUSE, _EXPERIMENT = "mlray.record", "mlray.caused_by", "mlray.experiment"
+_RECORD, _CAUSE, _EXPERIMENT, _ENDPOINT = "mlray.record", "mlray.caused_by", "mlray.experiment", "mlray.endpoint"
 _PIECE = 16_000
 """Characters of the record in one tag: MLflow's SQL columns hold 65,535 bytes on every database."""
 
@@ -37,10 +37,14 @@ _PIECE = 16_000
 class Registry:
     """Experiments and model versions of a project. Safe for several threads and processes that share `root`."""
 
-    def __init__(self, tracking_uri: str, root: Path) -> None:
-        """Use the MLflow at `tracking_uri` (`sqlite:///…` or a server); files, and the lock, lie in `root`."""
+    def __init__(self, tracking_uri: str, root: Path, store: str = "") -> None:
+        """Use the MLflow at `tracking_uri` (`sqlite:///…` or a server); files, and the lock, lie in `root`.
+
+        `store` is the dataset store that runs name as the source of what they learnt from.
+        """
         self.tracking_uri = tracking_uri
         self.root = root
+        self.store = store
 
     def warm(self) -> None:
         """Import MLflow and make its database now: that takes seconds, which may pass while others work."""
@@ -88,6 +92,7 @@ class Registry:
                     client.delete_registered_model_alias(name, step.alias)
                 else:
                     client.set_registered_model_alias(name, step.alias, str(step.number))
+                _tag_deployed(client, name, step, aliases.get(step.alias))
 
     def get(self, name: str, which: int | str) -> ModelVersion:
         """Return a version of model `name` by its number or alias; NotFoundError lists what exists."""
@@ -167,11 +172,13 @@ class Registry:
     def _log(self, client: Any, folder: str, experiment: Experiment, dataset: DatasetVersion) -> str:
         from mlflow.entities import Metric, Param, RunTag
 
+        from mlray.registry.inputs.on_mlflow import dataset_input
+
         end = SystemClock().now()
         stop, start = _millis(end), _millis(end - timedelta(seconds=experiment.seconds))
         tags = {_EXPERIMENT: experiment.id, "mlray.dataset": experiment.dataset}
         parent = client.create_run(folder, start_time=start, tags=tags, run_name=experiment.id).info.run_id
-        client.log_inputs(parent, datasets=[_dataset_input(dataset)])
+        client.log_inputs(parent, datasets=[dataset_input(dataset, self.store)])
         for trial in experiment.trials:
             self._log_trial(client, folder, parent, trial, experiment.metric, stop)
         best = [
@@ -218,6 +225,7 @@ class Registry:
                 **pieces,
                 _CAUSE: version.caused_by,
                 "mlray.dataset": version.dataset,
+                "mlray.dataset_digest": version.dataset_digest,
                 "mlray.gates": "passed" if version.scorecard.passed else "refused",
             },
             description=str(version.scorecard),
@@ -266,6 +274,14 @@ def _read(tags: dict[str, str], number: int, aliases: Sequence[str]) -> ModelVer
     return replace(ModelVersion.from_json(json.loads(text)), number=number, aliases=tuple(aliases))
 
 
+def _tag_deployed(client: Any, name: str, step: Move, before: int | None) -> None:
+    """Say on the versions themselves which endpoint they answer at: MLflow has no word for deployments of its own."""
+    if before is not None:
+        client.set_model_version_tag(name, str(before), _ENDPOINT, f"{name}: {step.alias} no longer")
+    if step.number is not None:
+        client.set_model_version_tag(name, str(step.number), _ENDPOINT, f"{name}: {step.alias}")
+
+
 def _create_database(uri: str) -> None:
     """Make a SQLite database with MLflow's tables, in one step: MLflow alone leaves a broken one when it is killed.
 
@@ -284,24 +300,6 @@ def _create_database(uri: str) -> None:
     with closing(sqlite3.connect(aside)) as database:
         database.execute("PRAGMA journal_mode=WAL")
     aside.replace(path)
-
-
-def _dataset_input(dataset: DatasetVersion) -> Any:
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    return DatasetInput(
-        Dataset(
-            name=dataset.name,
-            digest=dataset.digest[:36],
-            source_type="mlray",
-            source=json.dumps({"table": dataset.table, "number": dataset.number, "digest": dataset.digest}),
-            schema=json.dumps(
-                {"mlflow_colspec": [{"name": name, "type": kind} for name, kind in dataset.schema.items()]}
-            ),
-            profile=json.dumps({"num_rows": dataset.rows}),
-        ),
-        [InputTag("mlflow.data.context", "training")],
-    )
 
 
 def _best_so_far(experiment: Experiment) -> list[tuple[int, float | None]]:

@@ -212,6 +212,8 @@ class Workspace(Part):
     """SQLAlchemy URL; SQLite in the root by default."""
     tracking: str | None = None
     """MLflow tracking URI; SQLite in the root by default."""
+    lineage: str | None = None
+    """Where OpenLineage events go, such as `http://marquez:5000`, besides `lineage/events.ndjson` in the root."""
 
     @model_validator(mode="after")
     def _sensible(self, info: ValidationInfo) -> Self:
@@ -224,6 +226,8 @@ class Workspace(Part):
             yield ("ray",), self.ray, f"not the address of a Ray; {hint}"
         if self.journal is not None and "://" not in self.journal:
             yield ("journal",), self.journal, "not a URL such as postgresql+psycopg://host/database"
+        if self.lineage is not None and not self.lineage.startswith(("http://", "https://")):
+            yield ("lineage",), self.lineage, "not a URL such as http://marquez:5000"
 
 
 class ProjectSpec(Part):
