@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Literal, TypeVar
 
-__all__ = ["Aim", "Measure", "Row", "compare", "known", "main", "replace_between", "table"]
+__all__ = ["Aim", "Measure", "Row", "compare", "in_turn", "known", "main", "replace_between", "table"]
 
 HERE = Path(__file__).parent
+Value = TypeVar("Value")
 Measure = Callable[[], float]
 """One measurement; what it returns is in the row's unit."""
 
@@ -90,14 +91,19 @@ def compare(
 
     Who begins changes from round to round, so that a machine that warms up or slows down favours nobody.
     """
-    runners = {"mlray": ours, **peers}
+    taken = in_turn({"mlray": ours, **peers}, rounds)
+    return known(what, unit, taken.pop("mlray"), taken, better=better, aim=aim)
+
+
+def in_turn(runners: Mapping[str, Callable[[], Value]], rounds: int) -> dict[str, list[Value]]:
+    """Run everybody `rounds` times in turn, another one first in each round, and return what each gave."""
     names = list(runners)
-    taken: dict[str, list[float]] = {name: [] for name in names}
+    taken: dict[str, list[Value]] = {name: [] for name in names}
     for number in range(rounds):
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
             taken[name].append(runners[name]())
-    return known(what, unit, taken.pop("mlray"), taken, better=better, aim=aim)
+    return taken
 
 
 def known(

@@ -15,13 +15,14 @@ ROOT = HERE.parent
 BENCH = ROOT / ".bench"
 
 
-def pinned(peer: str) -> str:
-    """Return the version that the peer's requirements pin."""
-    for line in (HERE / "requirements" / f"{peer}.txt").read_text().splitlines():
+def pinned(peer: str, among: str = "") -> str:
+    """Return the version of the peer that its requirements pin, or those of an environment that it shares."""
+    requirements = f"{among or peer}.txt"
+    for line in (HERE / "requirements" / requirements).read_text().splitlines():
         name, _, version = line.split(" ")[0].partition("==")
         if name == peer:
             return version
-    message = f"requirements/{peer}.txt does not pin {peer}"
+    message = f"requirements/{requirements} does not pin {peer}"
     raise LookupError(message)
 
 

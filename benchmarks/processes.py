@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Sample", "Usage", "cpu_seconds", "descendants", "run_sampled", "within"]
+__all__ = [
+    "Sample",
+    "Usage",
+    "cpu_seconds",
+    "descendants",
+    "inherit_orphans",
+    "memory_of",
+    "run_sampled",
+    "started",
+    "within",
+]
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _SET_CHILD_SUBREAPER = 36
@@ -53,7 +63,7 @@ class Usage:
 def run_sampled(command: Sequence[str], *, every: float = 2.0, env: Mapping[str, str] | None = None) -> Usage:
     """Run `command`, look at its process tree every so many seconds, and return what it used; raises when it fails."""
     # Ray's daemons leave their parents; as subreaper this process inherits them, and they stay in sight.
-    _inherit_orphans(True)
+    inherit_orphans(True)
     usage, seen, over = Usage(), {}, threading.Event()
     before = set(descendants(os.getpid()))
     start = time.monotonic()
@@ -71,13 +81,14 @@ def run_sampled(command: Sequence[str], *, every: float = 2.0, env: Mapping[str,
     watcher.join()
     usage.samples.append(_look(before, seen, usage.wall))
     usage.left_running = len(_ours(before))
-    _inherit_orphans(False)
+    inherit_orphans(False)
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, command, usage.output)
     return usage
 
 
-def _inherit_orphans(wanted: bool) -> None:  # noqa: FBT001
+def inherit_orphans(wanted: bool) -> None:  # noqa: FBT001
+    """Become the parent of what this process's children leave behind, or no longer."""
     ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, int(wanted), 0, 0, 0)
 
 
@@ -91,7 +102,7 @@ def _look(before: set[int], seen: dict[tuple[int, int], float], at: float) -> Sa
     for pid in _ours(before):
         if found := _cpu(pid):
             seen[found[0]] = found[1]
-            memory += _memory(pid)
+            memory += memory_of(pid)
     return Sample(at, sum(seen.values()), memory)
 
 
@@ -130,7 +141,14 @@ def _cpu(pid: int) -> tuple[tuple[int, int], float] | None:
     return (pid, int(fields[19])), (int(fields[11]) + int(fields[12])) / _TICK
 
 
-def _memory(pid: int) -> float:
+def started(pid: int) -> int:
+    """Return when a process began, in ticks since the machine did, 0 when it is gone: pids are used again."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields else 0
+
+
+def memory_of(pid: int) -> float:
+    """Return the proportional set size of a process in MB, 0 when it is gone: what it shares counts by its share."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
