@@ -2,7 +2,7 @@
 
 from mlray.data._ingest import Run, ingest
 from mlray.data.contract import Before, Checked, Contract
-from mlray.data.crawl import SourceState, Verdict, look
+from mlray.data.crawl import Known, Looked, SourceState, Verdict, checkup, due, look, next_look
 from mlray.data.scan import Scanned, ScanPart, Window, scan_here
 from mlray.data.store import Draft, Store
 
@@ -11,6 +11,8 @@ __all__ = [
     "Checked",
     "Contract",
     "Draft",
+    "Known",
+    "Looked",
     "Run",
     "ScanPart",
     "Scanned",
@@ -18,7 +20,10 @@ __all__ = [
     "Store",
     "Verdict",
     "Window",
+    "checkup",
+    "due",
     "ingest",
     "look",
+    "next_look",
     "scan_here",
 ]

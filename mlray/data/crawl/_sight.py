@@ -1,0 +1,156 @@
+"""Looking into files: footers first, then a few rows, and all of them only where those look bad."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mlray.data import sources
+from mlray.data.contract import Contract
+from mlray.data.crawl._judge import Sight, Thing
+from mlray.data.sources import SourceFile
+from mlray.errors import DataError
+
+__all__ = ["Glass", "look_into"]
+
+AT_ONCE = 250_000
+"""Rows that are held at once where everything is read."""
+TRIED = 20
+"""Files of which rows are tried; of more, these are spread evenly over them. Columns and footers are read of all."""
+
+
+@dataclass(frozen=True)
+class Glass:
+    """What is looked through: a contract, which source's part of it, and how closely."""
+
+    contract: Contract
+    lookup: str | None
+    sample: int
+    tolerance: float
+    everything: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether the source has the event time."""
+        return self.lookup is None or self.contract.data.time in self.contract.data.lookups[self.lookup].on
+
+
+@dataclass
+class _Found:
+    things: dict[str, Thing] = field(default_factory=dict)
+    unknown: dict[str, None] = field(default_factory=dict)
+    aside: Counter[str] = field(default_factory=Counter)
+    tried: int = 0
+    read: str = "footers"
+
+    def sight(self, error: DataError | None = None) -> Sight:
+        trouble, remedy = (error.problem.rstrip("."), error.remedy) if error else ("", "")
+        return Sight(self.things, tuple(self.unknown), trouble, remedy, self.tried, dict(self.aside), self.read)
+
+
+def look_into(glass: Glass, files: Sequence[SourceFile], marks: dict[str, str]) -> Sight:
+    """Return what is in `files`, tried against the contract; `marks` are their entries in the listing.
+
+    Raises:
+        DataError: a file is missing, truncated, damaged or not what its name says.
+        UnavailableError: a bucket or server does not answer.
+    """
+    found = _Found()
+    for file in files:
+        found.things[file.name] = _thing(glass, file, marks[file.name], found)
+    step = max(1, -(-len(files) // TRIED))
+    try:
+        chosen = files if glass.everything else files[::step]
+        _try(glass, chosen, found, everything=glass.everything)
+        if not glass.everything and sum(found.aside.values()) > glass.tolerance * found.tried:
+            # A few rows may be an accident of where they were taken: now it is worth reading all.
+            found.aside.clear()
+            found.tried = 0
+            _try(glass, files, found, everything=True)
+    except _Unfit as unfit:
+        return found.sight(unfit.error)
+    return found.sight()
+
+
+class _Unfit(Exception):  # noqa: N818 (not an error of the program: a finding)
+    """A file does not fit the contract at all."""
+
+    def __init__(self, error: DataError) -> None:
+        super().__init__(error.problem)
+        self.error = error
+
+
+def _thing(glass: Glass, file: SourceFile, mark: str, found: _Found) -> Thing:
+    names = sources.columns_of(file)
+    ours = glass.contract.source_columns(file.name, lookup=glass.lookup)
+    found.unknown |= dict.fromkeys(name for name in names if name not in ours)
+    rows = _rows(file)
+    first, last = _span(glass, file, names, found)
+    return Thing(mark, rows, first, last, file.sampled())
+
+
+def _rows(file: SourceFile) -> int:
+    if file.format != "parquet":
+        return -1
+    with pq.ParquetFile(file.path or file.open()) as opened:
+        rows: int = opened.metadata.num_rows
+    return rows
+
+
+def _span(
+    glass: Glass, file: SourceFile, names: Sequence[str], found: _Found
+) -> tuple[datetime | None, datetime | None]:
+    """Return the first and last event time: from the footer, or from reading that one column."""
+    contract = glass.contract
+    theirs = contract.their_name(file.name, contract.data.time, names) if glass.timed else ""
+    if not theirs:
+        return None, None
+    ends = sources.span(file, contract.footer_time(file.name, names))
+    if ends is not None:
+        return ends
+    found.read = "everything" if file.format != "parquet" else "sample"
+    try:
+        times = pc.min_max(contract.times(sources.read(file, [theirs]).table, file.name)).as_py()
+    except DataError:  # a time of a type that can never be one: told when rows are tried
+        return None, None
+    return times["min"], times["max"]
+
+
+def _try(glass: Glass, files: Sequence[SourceFile], found: _Found, *, everything: bool) -> None:
+    for file in files:
+        found.read = "everything" if everything or file.format != "parquet" else "sample"
+        for rows in _batches(glass, file, everything=everything):
+            try:
+                checked = glass.contract.apply(rows, file.name, lookup=glass.lookup)
+            except DataError as error:
+                raise _Unfit(error) from error
+            found.tried += rows.num_rows
+            found.aside.update(checked.reasons)
+
+
+def _batches(glass: Glass, file: SourceFile, *, everything: bool) -> Iterator[pa.Table]:
+    """Return rows of the file in the columns that the contract asks for: all, or some from its beginning and end."""
+    wanted = glass.contract.source_columns(file.name, lookup=glass.lookup)
+    if file.format != "parquet":
+        table = sources.read(file, wanted).table
+        yield table if everything else table.slice(0, glass.sample)
+        return
+    with pq.ParquetFile(file.path or file.open(), page_checksum_verification=True) as opened:
+        columns = [name for name in opened.schema_arrow.names if name in wanted]
+        groups = range(opened.num_row_groups) if everything else sorted({0, max(opened.num_row_groups - 1, 0)})
+        if not opened.num_row_groups:
+            yield opened.schema_arrow.empty_table().select(columns)
+            return
+        size = AT_ONCE if everything else max(1, glass.sample // len(groups))
+        try:
+            for group in groups:
+                for batch in opened.iter_batches(size, [group], columns, use_threads=False):
+                    yield pa.Table.from_batches([batch])
+                    if not everything:
+                        break
+        except (OSError, pa.ArrowException):
+            yield sources.read(file, wanted).table  # names the file and what is wrong with it
