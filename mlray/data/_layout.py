@@ -136,7 +136,7 @@ class Writer:
 
     def _flush(self, schema: pa.Schema | None = None) -> None:
         taken = self._cut()
-        first = pa.Table.from_batches(taken[:1], schema=None if taken else schema)
+        first = pa.Table.from_batches(taken[:1], schema=None if taken else schema).replace_schema_metadata()
         if self._writer is None:
             # The types of the first batch hold for all; its layout is chosen from as many rows as there are.
             self._writer = self._open(_joined(taken, first.schema) if taken else first)
@@ -158,19 +158,22 @@ class Writer:
     def _open(self, rows: pa.Table) -> pq.ParquetWriter:
         # Readers are to see text, not our dictionaries: the plain schema is what the footer tells.
         plain = pa.schema([field.with_type(plain_type(field.type)) for field in rows.schema], self._metadata or None)
-        told = {**self._metadata, ARROW_SCHEMA: base64.b64encode(plain.serialize().to_pybytes())}
-        return pq.ParquetWriter(self._path, rows.schema.with_metadata(told), store_schema=False, **layout(rows))
+        schema = rows.schema.remove_metadata()
+        writer = pq.ParquetWriter(self._path, schema, store_schema=False, **layout(rows))
+        writer.add_key_value_metadata(
+            {**self._metadata, ARROW_SCHEMA: base64.b64encode(plain.serialize().to_pybytes())}
+        )
+        return writer
 
 
 def _joined(parts: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """Return `parts` as one table of the types of `schema`: some batches may come as dictionaries and others not."""
-    plain = schema.remove_metadata()
     tables = []
     for part in parts:
-        columns = [_as(part.column(place), field.type) for place, field in enumerate(plain)]
-        tables.append(pa.Table.from_arrays(columns, schema=plain))
-    rows = pa.concat_tables(tables) if tables else plain.empty_table()
-    return rows.unify_dictionaries().combine_chunks().replace_schema_metadata(schema.metadata)
+        columns = [_as(part.column(place), field.type) for place, field in enumerate(schema)]
+        tables.append(pa.Table.from_arrays(columns, schema=schema))
+    rows = pa.concat_tables(tables) if tables else schema.empty_table()
+    return rows.unify_dictionaries().combine_chunks()
 
 
 def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -1,14 +1,13 @@
-"""What a plan is, in 64 digits: the same steps over the same parts give the same, in any process."""
+"""What a plan is, in 64 digits: the same steps give the same, in any process."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mlray.data.plan._parts import Part
 from mlray.ids import digest
 
 if TYPE_CHECKING:
@@ -17,10 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["plan_digest"]
 
 
-def plan_digest(plan: "Plan", parts: Sequence[Part]) -> str:
-    """Return the SHA-256 of the plan's steps, its end and the names of its parts."""
-    told = [_told(plan.steps), _told(plan.sums), _told(plan.sink), *(part.name for part in parts)]
-    return digest("\n".join(told).encode())
+def plan_digest(plan: "Plan") -> str:
+    """Return the SHA-256 of the plan's steps and its end."""
+    return digest("\n".join([_told(plan.steps), _told(plan.sums), _told(plan.sink)]).encode())
 
 
 def _told(value: Any) -> str:  # noqa: ANN401 (whatever a plan holds)
@@ -33,6 +31,8 @@ def _told(value: Any) -> str:  # noqa: ANN401 (whatever a plan holds)
     if is_dataclass(value) and not isinstance(value, type):
         inner = ", ".join(f"{field.name}={_told(getattr(value, field.name))}" for field in fields(value))
         return f"{type(value).__name__}({inner})"
+    if isinstance(value, Mapping):
+        return _told(list(value.items()))
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_told, value))})"
     if callable(value) and hasattr(value, "__code__"):

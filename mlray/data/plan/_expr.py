@@ -4,8 +4,8 @@ Text that recurs comes as a dictionary. Whatever depends on that one column alon
 which there are few, and not per row.
 """
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mlray.errors import DataError
 
-__all__ = ["Call", "Column", "Expr", "Literal", "call", "col", "evaluate", "plain"]
+__all__ = ["Call", "Column", "Expr", "Literal", "call", "col", "column_of", "evaluate", "plain"]
 
 ArrayFunction = Callable[..., Any]
 
@@ -98,17 +98,15 @@ class Expr:
 
     def cast(self, kind: pa.DataType | str) -> "Expr":
         """Return the value as the Arrow type `kind`; a value that does not fit is an error."""
-        return call(
-            "cast", self, options=pc.CastOptions.safe(pa.type_for_alias(kind) if isinstance(kind, str) else kind)
-        )
+        return call("cast", self, target_type=pa.type_for_alias(kind) if isinstance(kind, str) else kind)
 
     def is_in(self, values: Collection[Any]) -> "Expr":
         """Return whether the value is one of `values`; a missing one is where None is among them."""
-        return call("is_in", self, options=pc.SetLookupOptions(value_set=pa.array(list(values))))
+        return call("is_in", self, value_set=pa.array(list(values)))
 
     def place_in(self, values: Collection[Any]) -> "Expr":
         """Return the value's place in `values`, from 0, as int32; null where it is none of them."""
-        return call("index_in", self, options=pc.SetLookupOptions(value_set=pa.array(list(values))))
+        return call("index_in", self, value_set=pa.array(list(values)))
 
     def is_null(self) -> "Expr":
         """Return whether the value is missing."""
@@ -151,7 +149,8 @@ class Call(Expr):
 
     function: str | ArrayFunction
     arguments: tuple[Expr, ...]
-    options: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the function."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -174,11 +173,11 @@ def col(name: str) -> Column:
     return Column(name)
 
 
-def call(function: str | ArrayFunction, *arguments: object, options: pc.FunctionOptions | None = None) -> Call:
+def call(function: str | ArrayFunction, *arguments: object, **options: object) -> Call:
     """Return `function` of `arguments`: expressions, or plain values that hold for every row.
 
     A text names a kernel of `pyarrow.compute` that works row by row, such as "hour" or "log1p". A Python function gets
-    Arrow arrays (a scalar for a plain value) and returns an array of as many rows.
+    Arrow arrays (a scalar for a plain value) and returns an array of as many rows. Both get the keywords `options`.
 
     Raises:
         DataError: there is no such kernel, or it looks at other rows.
@@ -195,7 +194,7 @@ def _check(function: str) -> None:
         raise DataError(
             f"pyarrow has no function '{function}'.", remedy="`pyarrow.compute.list_functions()` names them all."
         ) from error
-    if kind != "scalar" or function in _OTHERWISE:
+    if (kind != "scalar" and function != "cast") or function in _OTHERWISE:
         raise DataError(
             f"'{function}' looks at more than one row, and rows are computed in parts.",
             remedy="Use functions that work row by row here, and `.aggregate(...)` for the rest.",
@@ -210,7 +209,7 @@ def evaluate(expression: Expr, rows: pa.RecordBatch) -> pa.Array | pa.Scalar:
     """
     match expression:
         case Column(name=name):
-            return _column(rows, name)
+            return column_of(rows, name)
         case Literal(value=value):
             return pa.scalar(value)
         case Call():
@@ -223,15 +222,15 @@ def _call(expression: Call, rows: pa.RecordBatch) -> pa.Array | pa.Scalar:
     columns = expression.columns
     if len(columns) == 1 and expression.by_value:
         (name,) = columns
-        values = _column(rows, name)
+        values = column_of(rows, name)
         if pa.types.is_dictionary(values.type):
             return _per_value(expression, name, values)
     arguments = [plain(evaluate(argument, rows)) for argument in expression.arguments]
     function = expression.function
     if not isinstance(function, str):
-        return _checked(function(*arguments), function, rows.num_rows)
+        return _checked(function(*arguments, **expression.options), function, rows.num_rows)
     try:
-        return pc.call_function(function, arguments, expression.options)
+        return getattr(pc, function)(*arguments, **expression.options)
     except pa.ArrowException as error:
         raise DataError(
             f"'{expression}' cannot be computed: {str(error).splitlines()[0]}",
@@ -255,7 +254,8 @@ def plain(values: pa.Array | pa.Scalar) -> pa.Array | pa.Scalar:
     return values.dictionary_decode() if isinstance(values, pa.DictionaryArray) else values
 
 
-def _column(rows: pa.RecordBatch, name: str) -> pa.Array:
+def column_of(rows: pa.RecordBatch, name: str) -> pa.Array:
+    """Return a column of `rows`; DataError names those there are."""
     place = rows.schema.get_field_index(name)
     if place < 0:
         raise DataError(f"The rows have no column '{name}'.", remedy=f"They have {', '.join(rows.schema.names)}.")

@@ -154,10 +154,10 @@ class Plan:
         """
         began = perf_counter()
         parts = self.source.parts()
-        ledger = Ledger(self.sink.ledger, plan_digest(self, parts)) if self.sink else None
+        ledger = Ledger(self.sink.ledger, plan_digest(self)) if self.sink else None
         known = ledger.known(parts, self.sink) if ledger else {}
         if self.sink and ledger:
-            self.sink.begin(again=ledger.begun)
+            self.sink.begin([done.written for done in known.values()], again=ledger.begun)
         resumed = len(known)
         left = [(number, part) for number, part in enumerate(parts) if number not in known]
         place = _place(on, sum(part.bytes for _, part in left))

@@ -49,8 +49,8 @@ class Sink(Protocol):
         """Where finished parts are remembered."""
         ...
 
-    def begin(self, *, again: bool) -> None:
-        """Get ready; `again` where an earlier run of the same plan has left parts.
+    def begin(self, kept: Sequence[dict[str, Json]], *, again: bool) -> None:
+        """Get ready; `again` where an earlier run of the same plan has left parts, of which those `kept` still count.
 
         Raises:
             DataError: something is in the way.
@@ -80,13 +80,14 @@ class FolderSink:
         """A hidden folder beside the files; it goes when the last part is done."""
         return LocalStorage(self.folder / LEDGER)
 
-    def begin(self, *, again: bool) -> None:
+    def begin(self, kept: Sequence[dict[str, Json]], *, again: bool) -> None:
         """Make the folder, which must have no Parquet files but those of an earlier run of the same plan."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             there = sorted(self.folder.glob("*.parquet"))
-            if there and not again and self.replace:
-                for path in there:
+            stays = {each["file"] for each in kept}
+            for path in there if again or self.replace else ():
+                if path.name not in stays:
                     path.unlink()
         except OSError as error:
             raise _unwritable(self.folder, error) from error

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.data._layout import plain_type
+from mlray.data.plan._expr import column_of, plain
 from mlray.errors import DataError
 
 __all__ = ["KINDS", "Aggregate", "Wanted"]
@@ -78,7 +79,9 @@ class Aggregate:
 
     def partial(self, rows: pa.RecordBatch) -> pa.Table:
         """Return the partial result of `rows`: the groups' keys, then one column for each state."""
-        table = pa.Table.from_batches([rows]).select(sorted(self.columns))
+        if not self.columns:
+            return pa.table({ROWS: [rows.num_rows]})
+        table = pa.table({name: self._input(rows, name) for name in sorted(self.columns)})
         asked = [(column, "variance" if state == "m2" else state) for column, state in self._states]
         grouped = table.group_by(list(self.by), use_threads=False).aggregate([*asked, ([], "count_all")])
         made = [_decoded(grouped[name]) for name in self.by]
@@ -90,6 +93,11 @@ class Aggregate:
                 made.append(_decoded(grouped[f"{column}_{state}"]))
         made.append(grouped["count_all"])
         return pa.Table.from_arrays(made, names=self._names)
+
+    def _input(self, rows: pa.RecordBatch, name: str) -> pa.Array:
+        values = column_of(rows, name)
+        # Groups may be named by dictionaries, but no kernel orders them.
+        return plain(values) if any(each.column == name for each in self.wanted) else values
 
     @property
     def _names(self) -> list[str]:
