@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import begin, cluster, doctor, life, look
+from mlray.cli import begin, cluster, doctor, life, lineage, look
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -50,6 +50,7 @@ for _function in (
     look.status,
     look.journal,
     look.cost,
+    lineage.lineage,
     doctor.doctor,
 ):
     verb(app, _function)

@@ -4,7 +4,7 @@ from mlray.evaluation._compare import Comparison, compare
 from mlray.evaluation._expect import Period, expected_score, judge_goal
 from mlray.evaluation._labels import LabelProblems, label_problems
 from mlray.evaluation._leakage import coded, leakage, repetition
-from mlray.evaluation._metrics import HIGHER_IS_BETTER, metrics, score
+from mlray.evaluation._metrics import HIGHER_IS_BETTER, metrics, score, wilson
 from mlray.evaluation._scorecard import scorecard
 from mlray.evaluation._slices import Slice, slices
 from mlray.evaluation.gates import judge
@@ -27,4 +27,5 @@ __all__ = [
     "score",
     "scorecard",
     "slices",
+    "wilson",
 ]

@@ -13,17 +13,19 @@ from mlray.errors import GateRefusal, InputError, NotFoundError, OverBudget, Ref
 from mlray.ids import Json, new_id
 from mlray.journal import Entry
 from mlray.ports import Narrator
-from mlray.project._joined import Joined
 from mlray.project._look import cost, status
 from mlray.project._past import LEFT, Past, of_project, past
 from mlray.project._result import RunResult, decisions_in
+from mlray.project._told import Told
 from mlray.records import Act, DatasetVersion, Decision, Endpoint, Feasibility, ModelVersion, Scorecard
 
 __all__ = ["Project", "open_project"]
 
 
-def open_project(path: Path | str = ".", *, clock: Clock | None = None) -> "Project":
+def open_project(path: Path | str = ".", *, clock: Clock | None = None, sources: bool = True) -> "Project":
     """Open the project in the folder `path` (or the `mlray.yaml` at it); nothing is started yet.
+
+    With `sources=False` it is opened although files of its sources are missing, to look at it or to crawl.
 
     Raises:
         SpecError: the file has faults; all of them are listed.
@@ -31,7 +33,7 @@ def open_project(path: Path | str = ".", *, clock: Clock | None = None) -> "Proj
     """
     from mlray.experiments import check_space
 
-    space = Workspace.at(path, check=lambda spec: check_space(spec.model))
+    space = Workspace.at(path, check=lambda spec: check_space(spec.model), sources=sources)
     return Project(space, clock or SystemClock(), Path(path))
 
 
@@ -45,7 +47,7 @@ def _aware(moment: datetime | None, name: str) -> datetime | None:
     return moment
 
 
-class Project(Joined):
+class Project(Told):
     """One project: its data, its models, its endpoint and the coordinator that watches it.
 
     Used with `with`, it ends what it started; `mlray.open("jobs/flights").run()` is the whole life of a model.
@@ -320,10 +322,6 @@ class Project(Joined):
 
     def _own(self) -> list[Entry]:
         return of_project(self.space.journal.entries(), self.spec.project)
-
-    def journal(self, *, kind: str | None = None) -> list[Entry]:
-        """Return everything that was seen, decided and done, oldest first; of one kind where given."""
-        return self.space.journal.entries(kind=kind)
 
     def status(self) -> dict[str, Json]:
         """Return where the project stands: data, models, endpoint, what is under way."""

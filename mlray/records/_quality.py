@@ -200,5 +200,5 @@ class DataProfile(Record):
     def __str__(self) -> str:
         """Return one line for a person."""
         grave = [finding for finding in self.findings if finding.level != "good"]
-        told = "; ".join(finding.sentence for finding in grave[:3]) or "nothing stands out"
+        told = "; ".join(finding.sentence.rstrip(".") for finding in grave[:3]) or "nothing stands out"
         return f"{self.dataset}: {self.rows:,} rows, {len(self.columns)} columns; {told}"
