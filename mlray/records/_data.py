@@ -31,7 +31,7 @@ class Statistics(Record):
     """No value is smaller; None where it is unknown. After updates and deletions a bound, not always a value."""
     max: Value = None
     nulls: int = 0
-    """Missing values; after deletions at most this many."""
+    """Missing values; after updates and deletions at most this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class ColumnFile(Record):
 
 @dataclass(frozen=True, slots=True)
 class Patch(Record):
-    """Changed values of some rows: a Parquet file of `_pos` (places in the fragment, ascending) and columns by id."""
+    """Changed values of some rows: a Parquet file of `_pos` (places in the fragment, ascending) and changed columns."""
 
     blob: str
     rows: int
     bytes: int
-    columns: tuple[str, ...]
-    """Ids of the columns that this patch still decides; a later column file takes its column out of earlier patches."""
+    columns: Mapping[str, str]
+    """Column id → name in the file, of the columns it still decides: a later column file takes its column out."""
 
 
 @dataclass(frozen=True, slots=True)

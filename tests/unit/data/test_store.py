@@ -203,8 +203,8 @@ def test_a_changed_manifest_is_found(store):
 
 def test_a_damaged_manifest_is_named(store):
     append(store, rows())
-    path = store.root / "tables" / "t" / "1.json"
-    path.write_text("{", encoding="utf-8")
+    path = store.root / "tables" / "t" / "versions" / "00000001.json.gz"
+    path.write_bytes(b"{")
     with pytest.raises(StoreError, match=r"manifest of 't@v1' cannot be read.*backup"):
         store.head("t")
 
