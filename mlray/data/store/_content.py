@@ -2,13 +2,19 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["ColumnDigest", "column_digest", "row_marks"]
+__all__ = ["ColumnDigest", "Marks", "column_digest", "row_marks"]
+
+Marks = npt.NDArray[np.uint64]
+"""One number of 64 bits for each row."""
+
+Words = npt.NDArray[Any]
 
 
 class ColumnDigest:
@@ -47,7 +53,7 @@ class ColumnDigest:
         if array.type != self.kind:
             array = array.cast(self.kind)
         self.rows += len(array)
-        self._present.update(_numpy(pc.cast(pc.is_valid(array), pa.uint8())))
+        self._present.update(_bytes(pc.cast(pc.is_valid(array), pa.uint8())))
         self._take_values(array.drop_null() if array.null_count else array)
 
     def _take_values(self, array: pa.Array) -> None:
@@ -55,15 +61,15 @@ class ColumnDigest:
         if pa.types.is_null(kind):
             return
         if pa.types.is_boolean(kind):
-            self._values.update(_numpy(array.cast(pa.uint8())))
+            self._values.update(_bytes(array.cast(pa.uint8())))
         elif pa.types.is_struct(kind):
             for part, inner in zip(array.flatten(), self._inner, strict=True):
                 inner.update(part)
         elif self._inner:
-            self._lengths.update(_numpy(pc.list_value_length(array).cast(pa.int64())))
+            self._lengths.update(_bytes(pc.list_value_length(array).cast(pa.int64())))
             self._inner[0].update(array.flatten())
         elif pa.types.is_large_binary(kind):
-            self._lengths.update(_numpy(pc.binary_length(array).cast(pa.int64())))
+            self._lengths.update(_bytes(pc.binary_length(array).cast(pa.int64())))
             offsets = np.frombuffer(array.buffers()[1], dtype=np.int64) if len(array) else np.zeros(1, np.int64)
             first, last = (
                 (int(offsets[array.offset]), int(offsets[array.offset + len(array)])) if len(array) else (0, 0)
@@ -90,7 +96,7 @@ def column_digest(values: pa.ChunkedArray | pa.Array) -> str:
     return found.hexdigest()
 
 
-def row_marks(columns: Sequence[pa.ChunkedArray | pa.Array]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def row_marks(columns: Sequence[pa.ChunkedArray | pa.Array]) -> Marks:
     """Return one number of 64 bits for each row of `columns`: equal rows have equal marks.
 
     Different rows may share a mark, so whoever matches rows by it compares their values afterwards.
@@ -105,7 +111,7 @@ def row_marks(columns: Sequence[pa.ChunkedArray | pa.Array]) -> np.ndarray[Any, 
     return marks
 
 
-def _encoded(column: pa.ChunkedArray | pa.Array) -> tuple[Any, Any]:
+def _encoded(column: pa.ChunkedArray | pa.Array) -> tuple[Words, Marks]:
     """Return for each row which distinct value it has, and a mark for each of these; nulls are a value of their own."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     kind = _plain(whole.type)
@@ -116,7 +122,7 @@ def _encoded(column: pa.ChunkedArray | pa.Array) -> tuple[Any, Any]:
         words = np.frombuffer(whole.buffers()[1] or b"", dtype=f"u{kind.bit_width // 8}") if len(whole) else np.zeros(0)
         marks = _mixed(words[whole.offset : whole.offset + len(whole)].astype(np.uint64))
         if whole.null_count:
-            marks = np.where(_numpy(pc.cast(pc.is_valid(whole), pa.uint8())).view(np.uint8) == 1, marks, np.uint64(1))
+            marks = np.where(pc.is_valid(whole).to_numpy(zero_copy_only=False), marks, np.uint64(1))
         return np.arange(len(whole)), marks
     if _inner_kinds(kind):
         texts = pa.array([None if value is None else repr(value) for value in whole.to_pylist()], pa.large_string())
@@ -132,7 +138,7 @@ def _marks_of(values: pa.Array) -> Iterator[int]:
         yield hash(value if isinstance(value, bytes | None) else repr(value)) & 0xFFFFFFFFFFFFFFFF
 
 
-def _mixed(words: Any) -> Any:
+def _mixed(words: Marks) -> Marks:
     """Spread the bits of each word over all of it (the finaliser of splitmix64, Steele and others 2014)."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -161,6 +167,5 @@ def _inner_kinds(kind: pa.DataType) -> list[pa.DataType]:
     return []
 
 
-def _numpy(array: pa.Array | pa.ChunkedArray) -> Any:
-    whole = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-    return np.ascontiguousarray(whole.to_numpy(zero_copy_only=False))
+def _bytes(array: pa.Array) -> bytes:
+    return cast("bytes", array.to_numpy(zero_copy_only=False).tobytes())
