@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,10 +15,12 @@ from mlray.errors import AccessDenied, MlrayError, RequestError, UnavailableErro
 from mlray.ids import Json
 from mlray.records import Endpoint
 
-__all__ = ["EndpointClient", "tensors"]
+__all__ = ["EndpointClient", "post_json", "tensors"]
 
 PATIENCE = 30.0
 """Seconds: within them Serve has replaced a replica that died."""
+SHORTLY = 5.0
+"""Seconds that somebody who is told something may take to answer."""
 _BUSY = 429
 _NUMBERS = {bool: "BOOL", int: "INT64", float: "FP64", str: "BYTES"}
 
@@ -157,3 +160,23 @@ def _refusal(answer: httpx.Response) -> MlrayError:
     if answer.is_client_error:
         return RequestError(message, remedy=remedy, status=answer.status_code, code=code)
     return UnavailableError(f"{answer.status_code}: {message}", remedy=remedy)
+
+
+def post_json(url: str, body: Mapping[str, Json], headers: Mapping[str, str]) -> None:
+    """Post a JSON object to somebody who wants to be told, once and without following where they point.
+
+    Raises:
+        UnavailableError: nobody answers in time, or they do not take it; the address is not told beyond the host.
+    """
+    host = urlsplit(url).hostname
+    try:
+        # Here a proxy of the environment is used: chat services lie outside, and the message holds no key of ours.
+        answer = httpx.post(url, json=dict(body), headers=dict(headers), timeout=SHORTLY)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise UnavailableError(
+            f"{host} does not answer: {type(error).__name__}.", remedy="Check the webhook's address and the network."
+        ) from None
+    if not answer.is_success:
+        raise UnavailableError(
+            f"{host} did not take the message: {answer.status_code}.", remedy="Check the webhook's address and its key."
+        )

@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from mlray.clock import SystemClock
+from mlray.coordinator import crawler
 from mlray.coordinator.challenger import Excess
 from mlray.coordinator.cluster import NAMESPACE
 from mlray.coordinator.evidence import Observer, money
@@ -22,6 +23,7 @@ from mlray.coordinator.locks import hold
 from mlray.coordinator.on_http import EndpointClient
 from mlray.coordinator.release import address
 from mlray.coordinator.secrets import read_secret
+from mlray.coordinator.state import State
 from mlray.coordinator.warm import warm_trials
 from mlray.coordinator.watch import Senses, Watch
 from mlray.coordinator.workshop import Report, Workshop
@@ -214,7 +216,12 @@ class Coordinator:
             flush=client.flush,
         )
         hands = _Hands(space, project, client, self._points)
-        senses = Senses(observer.facts, observer.rollout, lambda now: money(space, now))
+        senses = Senses(
+            observer.facts,
+            observer.rollout,
+            lambda now: money(space, now),
+            lambda state, now: self._crawl(project, space, state, now),
+        )
         return client, Watch(space.spec, space.journal, senses, hands, self._points, self._fault)
 
     @contextmanager
@@ -247,6 +254,22 @@ class Coordinator:
         key = f"challenge:{dataset.digest}:{live.number}"
         found: Excess = do(workshop(project), key, "challenge", {"dataset": dataset, "live": live, "window": window})
         return found
+
+    @staticmethod
+    def _crawl(project: str, space: Workspace, state: State, now: datetime) -> None:
+        """Let the workshop look at the sources that are due; that it cannot is a fact as well, not a crash."""
+        names = crawler.wanted(space.spec, state, now)
+        if names is None:
+            return
+        try:
+            do(
+                workshop(project),
+                f"crawl:{now.isoformat()}",
+                "crawl",
+                {"now": now, "sources": names, "scheduled": True},
+            )
+        except MlrayError as error:
+            crawler.failed(space, names, now, error.problem)
 
     def tick(self, now: datetime) -> int:
         """Do everything that is due at `now`; return the journal's place after it."""

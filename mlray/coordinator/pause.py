@@ -11,7 +11,8 @@ def known_sources(space: Workspace) -> dict[str, Watched]:
     """Return source → what the last look at it found; empty before the first."""
     ours = f"{space.name}/"  # a journal may be shared with other projects
     told = [entry for kind in (CRAWL, RESUME, NOTICE) for entry in space.journal.entries(kind=kind)]
-    return fold_sources(sorted((one for one in told if one.subject.startswith(ours)), key=lambda one: one.seq))
+    told.sort(key=lambda entry: entry.seq)
+    return fold_sources(entry for entry in told if entry.subject.startswith(ours))
 
 
 def refuse_paused(space: Workspace) -> None:

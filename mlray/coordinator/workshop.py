@@ -9,6 +9,7 @@ from typing import Any
 
 from mlray.coordinator import flows
 from mlray.coordinator.challenger import challenge
+from mlray.coordinator.crawler import crawl
 from mlray.coordinator.rows import quiet
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import MlrayError, NotFoundError
@@ -24,6 +25,7 @@ FLOWS: Mapping[str, Callable[..., Any]] = {
     "feasibility": flows.feasibility,
     "train": flows.train,
     "challenge": challenge,
+    "crawl": crawl,
 }
 
 

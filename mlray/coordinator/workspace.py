@@ -29,9 +29,12 @@ class Workspace:
     spec: ProjectSpec
 
     @classmethod
-    def at(cls, path: Path | str, *, check: Callable[[ProjectSpec], None] | None = None) -> Self:
-        """Return the workspace of the project at `path` (a folder or its file); `check` may find more faults."""
-        return cls(read_spec(path, check=check))
+    def at(cls, path: Path | str, *, check: Callable[[ProjectSpec], None] | None = None, sources: bool = False) -> Self:
+        """Return the workspace of the project at `path` (a folder or its file); `check` may find more faults.
+
+        That the files of its sources are there is asked only where `sources` says so.
+        """
+        return cls(read_spec(path, check=check, sources=sources))
 
     def current(self, path: Path | str) -> Self:
         """Return this workspace, or a new one where the project's files at `path` say something else by now."""

@@ -2,7 +2,7 @@
 
 from mlray.data._ingest import Run, ingest
 from mlray.data.contract import Before, Checked, Contract
-from mlray.data.crawl import Known, Looked, SourceState, Verdict, checkup, due, look, next_look
+from mlray.data.crawl import Known, Looked, SourceState, Thing, Verdict, checkup, due, look, next_look
 from mlray.data.scan import Scanned, ScanPart, Window, scan_here
 from mlray.data.store import Draft, Store
 
@@ -18,6 +18,7 @@ __all__ = [
     "Scanned",
     "SourceState",
     "Store",
+    "Thing",
     "Verdict",
     "Window",
     "checkup",

@@ -15,9 +15,9 @@ __all__ = ["faults_of_files"]
 _KNOWN = (".parquet", ".pq", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
 
 
-def faults_of_files(spec: ProjectSpec) -> list[Finding]:
-    """Return what is wrong with the files that `spec` names, without reading any data."""
-    return [*_features(spec), *_sources(spec), *_prices(spec)]
+def faults_of_files(spec: ProjectSpec, *, sources: bool = True) -> list[Finding]:
+    """Return what is wrong with the files that `spec` names, without reading any data; `sources` among them or not."""
+    return [*_features(spec), *(_sources(spec) if sources else ()), *_prices(spec)]
 
 
 def _features(spec: ProjectSpec) -> Iterator[Finding]:

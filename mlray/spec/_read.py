@@ -21,13 +21,17 @@ FILE = "mlray.yaml"
 LOOKS = 8
 
 
-def read_spec(path: File | str, *, check: Callable[[ProjectSpec], None] | None = None) -> ProjectSpec:
+def read_spec(
+    path: File | str, *, check: Callable[[ProjectSpec], None] | None = None, sources: bool = True
+) -> ProjectSpec:
     """Return the project that the file at `path`, or the `mlray.yaml` in the folder `path`, describes.
 
     Args:
         path: The file or its folder.
         check: What only a later stage knows, such as the parameters of the trainers. It raises a SpecError whose
             problems begin with the path of a key, `model.trainers.xgboost.depth: what`; they get their lines here.
+        sources: Whether the files of the sources must be there. Whoever watches a project that runs leaves it to the
+            crawler to notice that they are gone.
 
     Raises:
         SpecError: with one line per fault, `file:line: what, with the value and the closest valid key or value`.
@@ -45,7 +49,10 @@ def read_spec(path: File | str, *, check: Callable[[ProjectSpec], None] | None =
     if spec is not None:
         spec = spec.model_copy(update={"folder": file.parent.resolve()})
         told = {found.path for found in findings}
-        found_later = [*faults_of_files(spec), *(_asked(check, spec, source) if check is not None else [])]
+        found_later = [
+            *faults_of_files(spec, sources=sources),
+            *(_asked(check, spec, source) if check is not None else []),
+        ]
         findings += [found for found in found_later if found.path not in told]
     findings = [found for found in findings if found.path[: len(source.unread)] != source.unread]
     faults = [*source.faults, *(source.fault(found.path, found.what) for found in findings)]

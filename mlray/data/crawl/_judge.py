@@ -59,6 +59,8 @@ class Known(Record):
     trouble: str = ""
     """Why the last listing breaks the contract; empty if it does not."""
     remedy: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """What of that listing is not known, name → mark."""
 
     @property
     def newest(self) -> datetime | None:
@@ -259,7 +261,9 @@ def learnt(known: Known, marks: Mapping[str, str], sight: Sight, contract: str) 
     """Return what is remembered for the next look: what breaks the contract is not taken for known."""
     listing = digest_of_listing(marks)
     if broken := _broken(sight):
-        return Known(listing, contract, known.things, known.columns, *broken)
+        seen = compared(known, marks)
+        refused = {name: marks[name] for name in (*seen.new, *seen.differing)}
+        return Known(listing, contract, known.things, known.columns, *broken, refused)
     things = {name: sight.things.get(name) or known.things.get(name) or Thing(mark) for name, mark in marks.items()}
     columns = tuple(dict.fromkeys([*known.columns, *sight.unknown]))
     return Known(listing, contract, things, columns)
