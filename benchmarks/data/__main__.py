@@ -45,10 +45,9 @@ def main() -> None:
     scale = Scale(wanted.rows, wanted.rounds, clock)
     rows = []
     for name in names:
-        clock.say(f"section '{name}'")
+        clock.begin(name)
         facts = facts_of(name, scale)
         found = list(SECTIONS[name][0](scale))
-        clock.done.append(name)
         rows += found
         if not wanted.json:
             print(f"\n{frame.table(found)}\n", flush=True)
@@ -56,6 +55,7 @@ def main() -> None:
             frame.write(f"data-{name}", facts, found)
     if wanted.json:
         print(json.dumps([row.to_json() for row in rows], indent=1, ensure_ascii=False))
+    clock.begin("")
     missed = [row.what for row in rows if row.met is False]
     clock.say(
         f"{len(rows)} figures, {len(missed)} of them short of their aim{': ' if missed else ''}{'; '.join(missed)}"

@@ -21,20 +21,33 @@ class Clock:
     """Says how far a run is and how long it still takes, from how long each section is expected to."""
 
     expected: Mapping[str, float]
-    done: list[str] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
+    section: str = ""
+    _since: float = 0.0
+    _done: dict[str, float] = field(default_factory=dict)
+
+    def begin(self, section: str) -> None:
+        """Begin a section, the one before it being done."""
+        now = time.monotonic()
+        if self.section:
+            self._done[self.section] = now - self._since
+        self.section, self._since = section, now
+        if section:
+            self.say(f"section '{section}'")
 
     def left(self, now: float) -> float:
-        """Return the seconds left: the expected ones of the sections to come, at the pace of those that are done."""
-        spent = sum(self.expected[name] for name in self.done)
-        pace = (now - self.begun) / spent if spent else 1.0
-        return pace * sum(seconds for name, seconds in self.expected.items() if name not in self.done)
+        """Return the seconds left: what the sections to come are expected to take, at the pace of those done."""
+        pace = sum(self._done.values()) / sum(map(self.expected.__getitem__, self._done)) if self._done else 1.0
+        coming = sum(seconds for name, seconds in self.expected.items() if name not in (self.section, *self._done))
+        current = pace * self.expected[self.section] - (now - self._since) if self.section else 0.0
+        return pace * coming + max(0.0, current)
 
     def say(self, what: str) -> None:
         """Print a line with the time spent and the time left."""
         now = time.monotonic()
-        spent = int(now - self.begun)
-        print(f"[{_minutes(spent)}, about {_minutes(self.left(now))} left] {what}", file=sys.stderr, flush=True)
+        print(
+            f"[{_minutes(now - self.begun)}, about {_minutes(self.left(now))} left] {what}", file=sys.stderr, flush=True
+        )
 
 
 def _minutes(seconds: float) -> str:

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.data.made import PLACE
 from benchmarks.processes import descendants, inherit_orphans, memory_of, started
 
 __all__ = ["Answer", "Worker", "WorkerError", "serve"]
 
 ROOT = Path(__file__).parents[2]
-LOGS = ROOT / ".bench" / "data" / "logs"
+LOGS = PLACE / "logs"
 EVERY = 0.2
 
 

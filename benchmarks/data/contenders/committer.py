@@ -13,9 +13,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mlray.data import Store
-from mlray.data.table import Table
-
 ROWS = 20
 """Rows of an append."""
 SPAN = 1_000_000
@@ -49,6 +46,9 @@ def expected(writer: int, done: int) -> dict[int, float]:
 
 def main(store: str, acknowledged: str, writer: int, count: int) -> None:
     """Commit from where it stopped up to `count`."""
+    from mlray.data import Store
+    from mlray.data.table import Table
+
     table = Table(Store(store), "rows")
     done = len(Path(acknowledged).read_text().splitlines()) if Path(acknowledged).exists() else 0
     with Path(acknowledged).open("a") as log:
