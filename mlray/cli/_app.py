@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import begin, cluster, doctor, life, lineage, look
+from mlray.cli import begin, cluster, crawl, doctor, life, lineage, look
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -39,6 +39,7 @@ for _function in (
     begin.check,
     life.run,
     life.ingest,
+    crawl.crawl,
     life.feasibility,
     life.train,
     life.deploy,
@@ -54,6 +55,10 @@ for _function in (
     doctor.doctor,
 ):
     verb(app, _function)
+
+_source = typer.Typer(help="Sources that the crawler has paused.", no_args_is_help=True, rich_markup_mode=None)
+verb(_source, crawl.resume)
+app.add_typer(_source, name="source")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's callback)

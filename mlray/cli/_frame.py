@@ -141,11 +141,14 @@ def _signals() -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator["Project"]:
-    """Open the project at `path`, and end whatever it started, however the verb ends."""
+def opened(path: Path, *, sources: bool = True) -> Iterator["Project"]:
+    """Open the project at `path`, and end whatever it started, however the verb ends.
+
+    With `sources=False` it is no fault that files of its sources are missing.
+    """
     import mlray
 
-    project = mlray.open(path)
+    project = mlray.open(path, sources=sources)
     try:
         yield project
     finally:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from mlray.coordinator.evidence import money
 from mlray.coordinator.state import State
+from mlray.coordinator.watched import Watched
 from mlray.coordinator.workspace import Workspace
 from mlray.ids import Json
 
@@ -29,10 +30,18 @@ def status(space: Workspace, state: State) -> dict[str, Json]:
         "stage": state.rollout.stage if state.rollout else None,
         "retrainings": state.retrainings,
         "deferred_until": state.deferred_until.isoformat() if state.deferred_until else None,
+        **({"sources": {name: _shown(watched) for name, watched in state.sources.items()}} if state.sources else {}),
         "unfinished": [decision.id for decision in state.open],
         "ray": kept.address if kept else None,
         "journal_entries": newest.seq if newest else 0,
     }
+
+
+def _shown(watched: Watched) -> str:
+    """Return what the last look at a source found, and since when it is paused."""
+    verdict = watched.verdict
+    found = f"{verdict.state} ({verdict.at:%Y-%m-%d %H:%M}): {verdict.because}"
+    return f"paused since {watched.since:%Y-%m-%d %H:%M}, last look: {found}" if watched.since else found
 
 
 def cost(space: Workspace, now: datetime) -> dict[str, Json]:

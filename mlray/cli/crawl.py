@@ -1,0 +1,78 @@
+"""Looking at the sources: what changed in them, what is late, what no longer fits; and letting a paused one go on."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlray.cli import _show
+from mlray.cli._frame import Here, Json, opened
+from mlray.errors import DataError
+
+if TYPE_CHECKING:
+    from mlray.records import Verdict
+
+__all__ = ["crawl", "resume"]
+
+
+def crawl(
+    project: Here = Path(),
+    *,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", "-s", help="Only this one: the table, or a lookup.", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Read every row, also of what has not changed.")] = False,
+    json: Json = False,
+) -> None:
+    """Look at the sources: unchanged, new, changed, stale, breaking or unreachable.
+
+    What has not changed is not read. A source that breaks its contract is paused (exit code 2) until
+    `mlray source resume`. With a section `crawl` in mlray.yaml the coordinator looks by itself.
+    """
+    with opened(project, sources=False) as found:
+        verdicts = found.crawl(source or None, everything=everything)
+        health = [entry.data for entry in found.journal(kind="checkup")][-1:]
+    if json:
+        _show.json_out({"sources": verdicts, "stored": health[0] if health else None})
+    else:
+        for verdict in verdicts:
+            _told(verdict)
+        if health:
+            from mlray.records import Checkup
+
+            typer.echo(str(Checkup.from_json(health[0])))
+    broken = next((verdict for verdict in verdicts if not verdict.readable), None)
+    if broken is not None:
+        # Told above already; the code lets a script notice.
+        raise typer.Exit(DataError.exit_code if broken.state == "breaking" else 3)
+
+
+def _told(verdict: "Verdict") -> None:
+    typer.echo(str(verdict))
+    for note in verdict.notes:
+        typer.echo(f"  {note}")
+    if verdict.remedy:
+        typer.secho(f"  {verdict.remedy}", fg="yellow")
+
+
+def resume(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SOURCE", help="The table, or a lookup; the one that is paused by default.", show_default=False
+        ),
+    ] = None,
+    project: Here = Path(),
+    *,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Go on although it does not fit: you know better.")] = False,
+    json: Json = False,
+) -> None:
+    """Let a paused source go on, after one more look at it."""
+    with opened(project, sources=False) as found:
+        verdict = found.resume_source(name, anyway=anyway)
+    if json:
+        _show.json_out(verdict)
+    else:
+        _told(verdict)
+        typer.echo(f"'{verdict.source}' goes on.")
