@@ -1,16 +1,13 @@
 """The report: one HTML file that needs nothing else, safe to open, mail and print."""
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import cast
 
 from mlray.console.finite import finite
 from mlray.console.headline import sentences, tiles
-from mlray.console.markup import Safe, join, raw, tag
+from mlray.console.markup import Safe, tag
 from mlray.console.sections import sections
+from mlray.console.shell import document, foot, navigation
 from mlray.console.story import Story
 from mlray.console.words import day
 from mlray.ids import Json
@@ -19,42 +16,12 @@ __all__ = ["report"]
 
 
 def report(story: Story) -> str:
-    """Return the whole page as one HTML text.
-
-    It loads nothing from anywhere, and its content security policy allows exactly its own style and script, by digest:
-    a text that slipped through the escaping still could not run. The story itself is inside as JSON (`#story`), without
-    the lists of data files.
-    """
+    """Return the whole page as one HTML text, see `document`; the story is inside, without the lists of data files."""
     story = finite(story)
-    style, script = _resource("report.css"), _resource("report.js")
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", f"{story.project}: report, {story.start:%Y-%m-%d} to {story.end:%Y-%m-%d}"),
-        tag("style", raw(style)),
-    )
     parts = sections(story)
-    links = tag("nav", tag("div", *(tag("a", name, href=f"#{key}") for key, name, _ in parts)), aria_label="Sections")
     main = tag("main", *(content for _, _, content in parts))
-    body = tag("body", _top(story), links, main, _foot(story), _data(story), tag("script", raw(script)))
-    page = tag("html", head, body, lang="en")
-    return f"<!doctype html>\n{page}\n"
-
-
-def _resource(name: str) -> str:
-    return files("mlray.console").joinpath(name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, script: str) -> str:
-    def allowed(text: str) -> str:
-        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
-
-    ours = f"style-src {allowed(style)}; script-src {allowed(script)}"
-    return f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
+    title = f"{story.project}: report, {story.start:%Y-%m-%d} to {story.end:%Y-%m-%d}"
+    return document(title, (_top(story), navigation(parts), main, _foot(story)), _facts(story))
 
 
 def _top(story: Story) -> Safe:
@@ -115,33 +82,13 @@ def _foot(story: Story) -> Safe:
     if story.journal_entries:
         kept = f"Every decision and amount stands in the journal, a chain of {story.journal_entries:,} entries up to "
         journal = tag("p", kept, tag("code", story.journal_head[:16] or "unknown"), ".")
-    return tag(
-        "footer",
-        journal,
-        tag(
-            "p",
-            "Made by mlray. This page needs no network. ",
-            tag("button", "Save its figures as JSON", type="button", id="save", hidden=True),
-        ),
-    )
+    return foot(journal)
 
 
-def _data(story: Story) -> Safe:
-    """Return the story as JSON in the page, `<` as an escape: `</script>` in a text would end the element."""
+def _facts(story: Story) -> Mapping[str, Json]:
+    """Return the story as JSON values, without the lists of data files."""
     facts = dict(story.to_json())
     facts["datasets"] = [
         {**version, "fragments": []} for version in cast("Sequence[Mapping[str, Json]]", facts["datasets"])
     ]
-    text = json.dumps(_rounded(facts), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return join(tag("script", raw(text.replace("<", "\\u003c")), type="application/json", id="story"))
-
-
-def _rounded(value: Json) -> Json:
-    """Return the value with floats to five digits, which is finer than any chart and a third of the bytes."""
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    if isinstance(value, Mapping):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_rounded(one) for one in value]
-    return value
+    return facts

@@ -13,6 +13,7 @@ from mlray.console.charts.versions import versions_figure
 from mlray.console.decisions import decisions_table
 from mlray.console.headline import drift_title, model_title, money_title, months_title, versions_title
 from mlray.console.markup import Safe, join, tag
+from mlray.console.shell import section
 from mlray.console.story import Judged, Phase, Story
 from mlray.console.tables import Column, table
 from mlray.console.words import comma, count, day, duration, metric_name, span
@@ -25,26 +26,15 @@ __all__ = ["sections"]
 def sections(story: Story) -> list[tuple[str, str, Safe]]:
     """Return id, short name and content of each section."""
     return [
-        ("months", "Error", _section("months", "With and without retraining", months_title(story), _months(story))),
-        ("money", "Money", _section("money", "Money", money_title(story), _money(story))),
-        ("versions", "Versions", _section("versions", "Versions", versions_title(story), _versions(story))),
-        ("drift", "Drift", _section("drift", "Drift and performance", drift_title(story), *_drift(story))),
-        ("decisions", "Decisions", _section("decisions", "Decisions", _decisions_title(story), _decisions(story))),
-        ("models", "Models", _section("models", "Can it work, and how well", model_title(story), *_models(story))),
-        ("data", "Data", _section("data", "Data", _data_title(story), *_data(story))),
-        ("time", "Time", _section("time", "Time", _time_title(story), _time(story))),
+        ("months", "Error", section("months", "With and without retraining", months_title(story), _months(story))),
+        ("money", "Money", section("money", "Money", money_title(story), _money(story))),
+        ("versions", "Versions", section("versions", "Versions", versions_title(story), _versions(story))),
+        ("drift", "Drift", section("drift", "Drift and performance", drift_title(story), *_drift(story))),
+        ("decisions", "Decisions", section("decisions", "Decisions", _decisions_title(story), _decisions(story))),
+        ("models", "Models", section("models", "Can it work, and how well", model_title(story), *_models(story))),
+        ("data", "Data", section("data", "Data", _data_title(story), *_data(story))),
+        ("time", "Time", section("time", "Time", _time_title(story), _time(story))),
     ]
-
-
-def _section(name: str, eyebrow: str, title: str, *content: Safe | None) -> Safe:
-    return tag(
-        "section",
-        tag("p", eyebrow, class_="eyebrow"),
-        tag("h2", title, id=f"{name}-h"),
-        *content,
-        id=name,
-        aria_labelledby=f"{name}-h",
-    )
 
 
 def _nothing(text: str) -> Safe:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlray.records import Bar, ColumnProfile
-from mlray.sketches import NumberColumn, Profile, TextColumn
+from mlray.sketches import NumberColumn, Profile, Summary, TextColumn
 
 __all__ = ["describe"]
 
@@ -87,7 +87,7 @@ def _numbers(name: str, column: NumberColumn, profile: Profile, before: Profile 
     outside = (values < fence[0]) | (values > fence[1]) if fence else np.zeros(len(values), dtype=bool)
     inside = values[~outside]
     earlier = before.cells(name) if before is not None else (np.empty(0), np.empty(0, dtype=np.int64))
-    frame = _Frame.of(inside if len(inside) else values, column.kind)
+    frame = _Frame.of(inside if len(inside) else values, column.kind, _ends(summary, fence))
     now, then = frame.counted(values, counts), frame.counted(*earlier)
     bars = (Bar(label, int(n), int(m)) for label, n, m in zip(frame.labels(), now, then, strict=True))
     return ColumnProfile(
@@ -108,6 +108,12 @@ def _numbers(name: str, column: NumberColumn, profile: Profile, before: Profile 
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and np.isfinite(value) else None
+
+
+def _ends(summary: Summary, fence: tuple[float, float] | None) -> tuple[float, float]:
+    """Return where the bars begin and end: at the exact extremes, or at the fence where values lie beyond it."""
+    low, high = summary.low or 0.0, summary.high or 0.0
+    return (max(low, fence[0]), min(high, fence[1])) if fence else (low, high)
 
 
 def _quantiles(values: Floats, counts: Counts, shares: Sequence[float]) -> tuple[float, float, float]:
@@ -133,10 +139,10 @@ class _Frame:
     single: bool
 
     @classmethod
-    def of(cls, values: Floats, kind: str) -> "_Frame":
+    def of(cls, values: Floats, kind: str, ends: tuple[float, float]) -> "_Frame":
         if len(values) <= BARS and kind != "timestamp":
             return cls(kind, values, single=True)
-        return cls(kind, np.linspace(values[0], values[-1], BARS + 1), single=False)
+        return cls(kind, np.linspace(*ends, BARS + 1), single=False)
 
     def counted(self, values: Floats, counts: Counts) -> Counts:
         """Return how many of the values fall into each bar; those beyond the ends fall into the outermost."""

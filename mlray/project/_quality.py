@@ -58,7 +58,8 @@ def profile_of(space: Workspace, ref: str | int | None, against: str | int | Non
     counted = _counted(space, version)
     look = _Look(space, version)
     drift, earlier = _drift(space, before, version, counted) if before else (None, None)
-    columns = [_named(space, column) for column in describe(counted, earlier)]
+    order = list(version.schema)  # a profile that was kept as JSON has its columns in alphabetical order
+    columns = sorted(describe(counted, earlier), key=lambda column: order.index(column.name))
     progress(1, 5, "rows")
     rows, answers = look.rows()
     made = DataProfile(
@@ -69,7 +70,7 @@ def profile_of(space: Workspace, ref: str | int | None, against: str | int | Non
         as_of=version.as_of,
         target=space.spec.data.target.name,
         looked=len(answers),
-        columns=tuple(columns),
+        columns=tuple(_named(space, column) for column in columns),
         balance=_balance(rows[space.spec.data.time], answers),
         repetition=look.repetition(rows, answers),
         against=before.name if before else "",

@@ -164,7 +164,7 @@ class Finding(Record):
     """One thing that a person should know, in a sentence."""
 
     level: str
-    """`bad`, `warn` or `good`."""
+    """`bad`, `warn`, `note` (neither good nor bad) or `good`."""
     about: str
     """The part of the profile: `columns`, `answers`, `leakage`, `labels`, `repetition`, `drift` or `rules`."""
     sentence: str
@@ -199,6 +199,6 @@ class DataProfile(Record):
 
     def __str__(self) -> str:
         """Return one line for a person."""
-        grave = [finding for finding in self.findings if finding.level != "good"]
+        grave = [finding for finding in self.findings if finding.level in ("bad", "warn")]
         told = "; ".join(finding.sentence.rstrip(".") for finding in grave[:3]) or "nothing stands out"
         return f"{self.dataset}: {self.rows:,} rows, {len(self.columns)} columns; {told}"

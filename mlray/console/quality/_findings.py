@@ -11,7 +11,7 @@ MANY_MISSING = 0.3
 MANY_OUTLIERS = 0.01
 RARE = 0.02
 """The share of the rarer answer below which most rows teach nothing of it."""
-_ORDER = ("bad", "warn", "good")
+_ORDER = ("bad", "warn", "note", "good")
 
 
 def findings(profile: DataProfile) -> tuple[Finding, ...]:
@@ -74,7 +74,7 @@ def _labels(profile: DataProfile) -> Iterator[Finding]:
         return
     if not one.trusted:
         yield Finding(
-            "good",
+            "note",
             "labels",
             f"The answers overlap too much to tell a wrong one from a surprise (AUC {figure(one.auc.value)}).",
         )
