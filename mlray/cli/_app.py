@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import begin, cluster, crawl, doctor, life, lineage, look
+from mlray.cli import begin, cluster, crawl, doctor, life, lineage, look, profile
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -51,6 +51,7 @@ for _function in (
     look.status,
     look.journal,
     look.cost,
+    profile.profile,
     lineage.lineage,
     doctor.doctor,
 ):
