@@ -1,7 +1,7 @@
 """Ingestion: from files to the next dataset version, or to nothing at all."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
@@ -10,16 +10,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlray.data import sources
+from mlray.data._cursor import Cursor
+from mlray.data._intake import Intake, Take, intake
+from mlray.data._land import Landing
+from mlray.data._land import given as given_rows
 from mlray.data._lookups import LookupRows, read_lookup
 from mlray.data._quarantine import quarantine, repeats
 from mlray.data.contract import Contract
-from mlray.data.scan import Scanned, ScanPart, Window, may_hold, rows_of, scan
+from mlray.data.scan import Scanned, ScanPart, Window, rows_of, scan
 from mlray.data.store import Draft, Store
-from mlray.errors import DataError
+from mlray.errors import DataError, StoreError
 from mlray.ports import Progress
 from mlray.records import DatasetVersion, Quality
-from mlray.sketches import Profile, Reference
+from mlray.sketches import Profile, Reference, profile
 from mlray.spec import Data
 
 __all__ = ["Run", "ingest"]
@@ -28,21 +31,38 @@ Run = Callable[[Sequence[ScanPart]], Iterable[Scanned]]
 
 
 def ingest(
-    data: Data, folder: Path, store: Store, *, until: datetime, now: datetime, run: Run, progress: Progress
+    data: Data,
+    folder: Path,
+    store: Store,
+    *,
+    until: datetime,
+    now: datetime,
+    run: Run,
+    progress: Progress,
+    given: object = None,
 ) -> DatasetVersion:
     """Read what is new in the source before `until` through the contract, and commit it as the next version.
 
-    Reading goes on at the head's cursor; a changed contract starts again from the beginning, so that one contract holds
-    for all rows of a version. Rows that break it are set aside with reasons. Returns the head where nothing is new; a
-    row that is older than the cursor and comes late is not read.
-    `run` carries out the parts: `scan_here`, or `scan_on_ray`. Quality counts the rows of the source and of lookups.
+    What was read before is in the head's cursor, which is committed together with the rows: files that are as they were
+    are not read again, a new one is read whole however old its rows, and one that changed or went away is noted. A
+    changed contract starts again from the beginning, so that one contract holds for all rows of a version. Rows that
+    break it are set aside with reasons. Returns the head where nothing is new.
+    `run` carries out the parts: `scan_here`, or `scan_on_ray`. `given` are rows at hand (pyarrow, pandas, batches) that
+    are read in place of the source. Quality counts the rows of the source and of lookups.
 
     Raises:
         DataError: a file is missing, unreadable or lacks a column, or no row is left; nothing is committed.
+        UnavailableError: a source that is elsewhere does not answer; nothing is committed.
         StoreError: the store cannot be read or written.
     """
-    work = _Ingestion(Contract.compile(data), folder, store, until, now, run, progress)
-    return store.commit(data.table, work.after)
+    work = _Ingestion(Contract.compile(data), folder, store, until, now, run, progress, given)
+    try:
+        return store.commit(data.table, work.after)
+    except OSError as error:
+        raise StoreError(
+            f"The rows of '{data.origin}' cannot be written down: {error}.",
+            remedy="Free space on the disk, or check its permissions; nothing was committed.",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +74,66 @@ class _Ingestion:
     now: datetime
     run: Run
     progress: Progress
+    given: object = None
 
     def after(self, head: DatasetVersion | None) -> Draft | None:
         """Return the draft that follows `head`, or None where nothing is new."""
         base = head if head is not None and head.contract == self.contract.digest else None
-        start = datetime.fromisoformat(base.cursor) if base else None
-        if start is not None and start >= self.until:
+        if base is not None and self.until < base.as_of:
             return None
-        window = Window(start, self.until, open=not self.contract.data.key)
-        counted = base.as_of if base else None
-        lookups = {
-            name: read_lookup(self.contract, self.folder, name, window, counted) for name in self.contract.data.lookups
-        }
         with self.store.aside() as aside:
-            parts = self._parts(window, aside, base, lookups)
+            todo = self._todo(base, aside)
+            if base is not None and not todo.takes and not todo.note:
+                return None
+            lookups = self._lookups(todo, base, aside)
+            parts = self._parts(todo, aside, base, lookups)
             reference = self._reference(parts, base)
             scanned = self._scan([replace(part, reference=reference) for part in parts], aside)
-        return self._draft(head, base, list(lookups.values()), scanned)
+        return self._draft(_Heads(head, base), todo, list(lookups.values()), scanned)
+
+    def _todo(self, base: DatasetVersion | None, aside: Path) -> Intake:
+        landing = Landing(self.contract, self.folder, self.until)
+        cursor = Cursor.read(base.cursor) if base else Cursor()
+        if self.given is not None:
+            takes = [Take(file, window, again=True) for file, window, _ in given_rows(self.given, landing, aside)]
+            return Intake(tuple(takes), cursor)
+        return intake(landing, cursor, base.as_of if base else None, aside)
+
+    def _lookups(self, todo: Intake, base: DatasetVersion | None, aside: Path) -> dict[str, LookupRows]:
+        if base is not None and not todo.takes:
+            return {}
+        window = Window(todo.since, self.until)
+        counted = base.as_of if base else None
+        return {
+            name: read_lookup(self.contract, self.folder, name, window, counted, aside)
+            for name in self.contract.data.lookups
+        }
 
     def _parts(
-        self, window: Window, aside: Path, base: DatasetVersion | None, lookups: Mapping[str, LookupRows]
+        self, todo: Intake, aside: Path, base: DatasetVersion | None, lookups: Mapping[str, LookupRows]
     ) -> list[ScanPart]:
         data = self.contract.data
         places = {name: aside / f"{name}.parquet" for name in lookups}
         for name, place in places.items():
             pq.write_table(lookups[name].table, place)
         taken = None
-        if base and data.key:
-            # With the time in the key, only rows of the window's first moment can be there already.
-            since = window.start if data.time in data.key else None
+        if base and data.key and todo.takes:
+            # With the time in the key, only rows since the first one asked for can be there already.
+            since = todo.since if data.time in data.key else None
             taken = aside / "taken.parquet"
             pq.write_table(self.store.read(base, self._key, start=since), taken)
         return [
-            ScanPart(path, source, data, window, self.store.root, lookups=places, taken=taken)
-            for path in sources.files(self.folder, data.source)
-            if may_hold(self.contract, path, source := sources.name_of(path, self.folder), window)
+            ScanPart(
+                take.file,
+                take.file.name,
+                data,
+                take.window,
+                self.store.root,
+                lookups=places,
+                taken=taken,
+                own=taken if take.again else None,
+            )
+            for take in todo.takes
         ]
 
     @property
@@ -107,6 +152,10 @@ class _Ingestion:
         return None
 
     def _profile(self, base: DatasetVersion) -> Profile:
+        if not base.profile:
+            # An edit by hand changed rows: what they look like now is found out by reading them.
+            rows = self.store.read(base)
+            return profile(rows, Reference.of(rows))
         return Profile.from_json(self.store.get_json(base.profile))
 
     def _scan(self, parts: Sequence[ScanPart], aside: Path) -> list[Scanned]:
@@ -131,28 +180,26 @@ class _Ingestion:
         mine = self.store.get(one.fragment, self._key)
         if not repeats(mine, key, theirs).any():
             return one
-        taken = aside / f"{part.path.name}-taken.parquet"
-        pq.write_table(pa.concat_tables([theirs, *([pq.read_table(part.taken)] if part.taken else [])]), taken)
+        taken = aside / f"{len(earlier)}-taken.parquet"
+        before = [pq.read_table(part.taken)] if part.taken else []
+        # A file says which columns must have values, a version does not.
+        pq.write_table(pa.concat_tables([theirs, *before], promote_options="default"), taken)
         return scan(replace(part, taken=taken))
 
     def _draft(
-        self,
-        head: DatasetVersion | None,
-        base: DatasetVersion | None,
-        lookups: Sequence[LookupRows],
-        scanned: Sequence[Scanned],
+        self, heads: "_Heads", todo: Intake, lookups: Sequence[LookupRows], scanned: Sequence[Scanned]
     ) -> Draft | None:
+        base = heads.base
         fragments = [one.fragment for one in scanned if one.fragment]
         known = self.store.get(base.quality.quarantine) if base and base.quality.quarantine else quarantine()
         parts: tuple[LookupRows | Scanned, ...] = (*lookups, *scanned)
-        aside = _unknown(pa.concat_tables([part.set_aside for part in parts]), known)
-        if base and not fragments and not aside.num_rows:
+        again = frozenset(take.file.name for take in todo.takes if take.again)
+        aside = _unknown(pa.concat_tables([quarantine(), *(part.set_aside for part in parts)]), known, again)
+        if base and not fragments and not aside.num_rows and not todo.note:
             return None
         profiles = [one.profile for one in scanned if one.profile] + ([self._profile(base)] if base else [])
         if not profiles:
             raise self._nothing(aside)
-        cursors = [one.last for one in scanned if one.last]
-        cursors += [datetime.fromisoformat(base.cursor)] if base else []
         fresh = sum(fragment.rows for fragment in fragments) + sum(lookup.fresh for lookup in lookups)
         return Draft(
             schema={field.name: str(field.type) for field in self.contract.schema},
@@ -160,11 +207,26 @@ class _Ingestion:
             fragments=(*(base.fragments if base else ()), *fragments),
             profile=self.store.put_json(reduce(Profile.merge, profiles).to_json()),
             quality=self._quality(base, fresh, pa.concat_tables([known, aside]), parts),
-            cursor=max(cursors).isoformat(),
-            as_of=self.until,
+            cursor=self._cursor(base, todo, scanned).text(),
+            # Where nothing was read, nothing more is known of the source than before.
+            as_of=self.until if todo.takes or base is None else base.as_of,
             created_at=self.now,
-            operation="ingest" if base or head is None else "ingest again under a new contract",
+            operation="ingest" if base or heads.head is None else "ingest again under a new contract",
+            note=self._note(base, todo, scanned),
         )
+
+    def _cursor(self, base: DatasetVersion | None, todo: Intake, scanned: Sequence[Scanned]) -> Cursor:
+        times = [one.last for one in scanned if one.last]
+        before = Cursor.read(base.cursor).time if base else None
+        latest = max([*times, *([before] if before else [])], default=None)
+        later = {one.source: one.later for one in scanned}
+        return replace(todo.cursor.left(later), time=latest)
+
+    def _note(self, base: DatasetVersion | None, todo: Intake, scanned: Sequence[Scanned]) -> str:
+        before = Cursor.read(base.cursor).time if base else None
+        late = [one.source for one in scanned if before and one.first and one.first < before]
+        told = [todo.note, f"late rows from {', '.join(late[:3])}{' and others' if late[3:] else ''}" if late else ""]
+        return "; ".join(part for part in told if part)
 
     def _quality(
         self, base: DatasetVersion | None, fresh: int, aside: pa.Table, parts: Sequence[LookupRows | Scanned]
@@ -182,7 +244,7 @@ class _Ingestion:
         )
 
     def _nothing(self, aside: pa.Table) -> DataError:
-        source = self.contract.data.source
+        source = self.contract.data.origin
         if not aside.num_rows:
             return DataError(
                 f"'{source}' has no row before {self.until.isoformat()}.", remedy="Choose a later end, or add files."
@@ -194,11 +256,31 @@ class _Ingestion:
         )
 
 
-def _unknown(aside: pa.Table, known: pa.Table) -> pa.Table:
-    """Return the rows of `aside` that an earlier version has not reported: one without a time is in every window."""
-    seen = set(zip(known["source"].to_pylist(), known["position"].to_pylist(), strict=True))
+@dataclass(frozen=True, slots=True)
+class _Heads:
+    """The head, and the same once more where its contract is still the one."""
+
+    head: DatasetVersion | None
+    base: DatasetVersion | None
+
+
+def _unknown(aside: pa.Table, known: pa.Table, again: Collection[str]) -> pa.Table:
+    """Return the rows of `aside` that an earlier version has not reported: one without a time is in every window.
+
+    A row is known by its place; where the source `again` gives rows that it gave before, by what it says.
+    """
+    seen = set(_places(known, ()))
+    said = set(_places(known, again))
     fresh = []
-    for place in zip(aside["source"].to_pylist(), aside["position"].to_pylist(), strict=True):
-        fresh.append(place not in seen)
+    for place, row in zip(_places(aside, ()), _places(aside, again), strict=True):
+        fresh.append(row not in said and (place not in seen or row[0] in again))
         seen.add(place)
     return aside.filter(pa.array(fresh, pa.bool_()))
+
+
+def _places(aside: pa.Table, again: Collection[str]) -> list[tuple[str, object, str]]:
+    columns = (aside[name].to_pylist() for name in ("source", "position", "reason", "row"))
+    return [
+        (source, row, reason) if source in again else (source, position, "")
+        for source, position, reason, row in zip(*columns, strict=True)
+    ]

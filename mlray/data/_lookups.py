@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mlray.data import sources
+from mlray.data._intake import gather
 from mlray.data._quarantine import quarantine
 from mlray.data.contract import Before, Contract
 from mlray.data.scan import Window, read_window
@@ -27,10 +27,13 @@ class LookupRows:
     mapped: Mapping[str, int]
 
 
-def read_lookup(contract: Contract, folder: Path, name: str, window: Window, counted: datetime | None) -> LookupRows:
+def read_lookup(
+    contract: Contract, folder: Path, name: str, window: Window, counted: datetime | None, aside: Path
+) -> LookupRows:
     """Return the rows of lookup `name`; of one that is keyed by event time only those in `window`.
 
-    `counted` is the event time up to which an earlier ingestion counted its rows; None if none did.
+    `counted` is the event time up to which an earlier ingestion counted its rows; None if none did. What is elsewhere
+    comes to lie in the folder `aside`.
 
     Raises:
         DataError: a file is missing or unreadable, or lacks a column.
@@ -38,21 +41,21 @@ def read_lookup(contract: Contract, folder: Path, name: str, window: Window, cou
     spec = contract.data.lookups[name]
     passes = _passes(window if contract.data.time in spec.on else None, counted)
     kept: list[pa.Table] = []
-    aside = [quarantine()]
+    bad = [quarantine()]
     mapped: Counter[str] = Counter()
     fresh = 0
-    for path in sources.files(folder, spec.source):
-        source = sources.name_of(path, folder)
+    for file in gather(spec.origin, folder, aside, name):
+        source = file.name
         for cut, counts in passes:
-            raw = read_window(contract, path, source, cut, lookup=name)
+            raw = read_window(contract, file, source, cut, lookup=name)
             before = Before(pa.concat_tables(kept).select(spec.on)) if kept else None
             checked = contract.apply(raw.table, source, lookup=name, positions=raw.positions, before=before)
             kept.append(checked.table)
-            aside.append(checked.set_aside)
+            bad.append(checked.set_aside)
             if counts:
                 mapped.update(checked.mapped)
                 fresh += checked.table.num_rows
-    return LookupRows(pa.concat_tables(kept), fresh, pa.concat_tables(aside), mapped)
+    return LookupRows(pa.concat_tables(kept), fresh, pa.concat_tables(bad), mapped)
 
 
 def _passes(window: Window | None, counted: datetime | None) -> list[tuple[Window | None, bool]]:

@@ -34,6 +34,8 @@ class Window:
     until: datetime
     open: bool = False
     """Whether rows at `start` itself were read before and cannot be told apart, for want of a key."""
+    exact: bool = False
+    """Whether no row at `start` or later was read before, so that none can come twice."""
 
     def holds(self, times: pa.Array) -> pa.Array:
         """Tell which of `times` lie inside; a missing time does, since no other window would report it."""
@@ -53,7 +55,7 @@ class ScanPart:
     """The file's name in messages and manifests."""
     data: Data
     window: Window
-    store: Path
+    store: Path | str
     reference: Reference | None = None
     lookups: Mapping[str, Path] = field(default_factory=dict)
     """Lookup → Parquet file with its checked rows, each key once."""
@@ -120,7 +122,11 @@ def _rows_of(part: ScanPart) -> tuple[Checked, pa.Table, bool]:
     raw = read_window(contract, part.path, part.source, part.window)
     taken = pq.read_table(part.taken) if part.taken else None
     own = pq.read_table(part.own) if part.own else None
-    before = Before(taken, part.window.start, own) if taken is not None or own is not None else None
+    before = (
+        Before(taken, None if part.window.exact else part.window.start, own)
+        if taken is not None or own is not None
+        else None
+    )
     checked = contract.apply(raw.table, part.source, positions=raw.positions, before=before)
     lookups = {name: pq.read_table(path) for name, path in part.lookups.items()}
     return checked, join(contract, checked.table, lookups), raw.later
