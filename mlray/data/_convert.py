@@ -1,11 +1,16 @@
 """From what a source wrote to the contract's types: only where nothing is lost, whole columns at a time."""
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlray.data._texts import plain_decimals, plain_times, whole_digits
 from mlray.errors import DataError
 
-__all__ = ["ARROW", "NOUNS", "convert", "flat", "parse_times"]
+__all__ = ["ARROW", "NOUNS", "MisfitError", "convert", "decode", "flat", "naive_times", "parse_times", "raw"]
 
 ARROW = {
     "integer": pa.int64(),
@@ -41,6 +46,10 @@ _ZONED = rf"^{_DAY}{_CLOCK}(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
 _PLAIN = rf"^{_DAY}({_CLOCK})?$"
 
 
+class MisfitError(DataError):
+    """No value of a column's type can be what the contract says."""
+
+
 def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     """Return the column as one array."""
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
@@ -57,12 +66,12 @@ def convert(column: pa.Array, kind: str, *, where: str) -> tuple[pa.Array, pa.Ar
     """
     column = _simple(column)
     if column.type == ARROW[kind]:
-        return (_finite(column) if kind == "number" else column), _lost(column, kind)
+        return _finite(column) if kind == "number" else (column, None)
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), ARROW[kind]), None
     made = _CONVERTERS[kind](column)
     if made is None:
-        raise DataError(
+        raise MisfitError(
             f"{where} is {column.type} and cannot be {NOUNS[kind]}.",
             remedy="Correct the type in the contract, or the file.",
         )
@@ -74,7 +83,7 @@ def _simple(column: pa.Array) -> pa.Array:
     """Return plain values: no dictionary, no large or viewed text, null instead of NaN."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column = column.dictionary_decode()
+        column = decode(column)
         kind = column.type
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
@@ -83,20 +92,33 @@ def _simple(column: pa.Array) -> pa.Array:
         return column.cast(pa.string())
     if pa.types.is_floating(kind):
         column = column.cast(pa.float64())
+        if np.isfinite(raw(column)).all():
+            return column
         unknown = pc.is_nan(column)
         return pc.if_else(unknown, pa.scalar(None, pa.float64()), column) if unknown.true_count else column
     return column
 
 
-def _lost(column: pa.Array, kind: str) -> pa.Array | None:
-    if kind != "number":
-        return None
+def raw(column: pa.Array) -> npt.NDArray[Any]:
+    """Return a column of 64-bit values as numpy sees its memory, without a copy; what is missing holds anything."""
+    kind = np.float64 if pa.types.is_floating(column.type) else np.int64
+    content = column.buffers()[1]
+    if content is None:
+        return np.zeros(len(column), kind)
+    return np.frombuffer(content, kind)[column.offset : column.offset + len(column)]
+
+
+def decode(column: pa.Array) -> pa.Array:
+    """Return the values of a dictionary column: several times faster than Arrow's own cast of text."""
+    return column.dictionary.take(column.indices) if pa.types.is_dictionary(column.type) else column
+
+
+def _finite(column: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    """Return finite numbers, and which are infinite; None for none."""
+    if np.isfinite(raw(column)).all():
+        return column, None
     infinite = pc.fill_null(pc.is_inf(column), False)
-    return infinite if infinite.true_count else None
-
-
-def _finite(column: pa.Array) -> pa.Array:
-    return _where(pc.is_finite(column), column)
+    return (_where(pc.invert(infinite), column), infinite) if infinite.true_count else (column, None)
 
 
 def _where(allowed: pa.Array, values: pa.Array) -> pa.Array:
@@ -117,8 +139,11 @@ def _to_number(column: pa.Array) -> pa.Array | None:
     if pa.types.is_integer(column.type):
         return _where(_exact(column), column).cast(pa.float64())
     if pa.types.is_string(column.type):
+        plain = plain_decimals(column)
+        if plain is not None:
+            return plain
         text = pc.utf8_trim_whitespace(column)
-        return _finite(_where(pc.match_substring_regex(text, _NUMBER), text).cast(pa.float64()))
+        return _finite(_where(pc.match_substring_regex(text, _NUMBER), text).cast(pa.float64()))[0]
     return None
 
 
@@ -132,6 +157,9 @@ def _to_integer(column: pa.Array) -> pa.Array | None:
         whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), float(2**63)))
         return _where(whole, column).cast(pa.int64(), safe=False)
     if pa.types.is_string(column.type):
+        plain = whole_digits(column)
+        if plain is not None:
+            return plain
         text = pc.utf8_trim_whitespace(column)
         digits = pc.match_substring_regex(text, _WHOLE)
         whole = _where(digits, pc.replace_substring_regex(text, r"^\+", "")).cast(pa.int64())
@@ -176,13 +204,22 @@ def _as_is(column: pa.Array, kind: pa.DataType) -> pa.Array | None:
 
 def parse_times(text: pa.Array) -> pa.Array:
     """Return texts in ISO 8601 (a date, or date and time, with or without zone) as UTC; anything else as null."""
+    with_zone, without = naive_times(text)
+    without = without.cast(ARROW["timestamp"])
+    return without if with_zone is None else pc.coalesce(with_zone, without)
+
+
+def naive_times(text: pa.Array) -> tuple[pa.Array | None, pa.Array]:
+    """Return those of the texts in ISO 8601 that name a zone, as UTC (None: none does), and the others without one."""
+    plain = plain_times(text)
+    if plain is not None:
+        none = pa.nulls(len(text), pa.timestamp("us"))
+        return (None, plain) if plain.type.tz is None else (plain, none)
     zoned = pc.match_substring_regex(text, _ZONED)
     if zoned.true_count == len(text):
-        return text.cast(ARROW["timestamp"])
-    plain = pc.match_substring_regex(text, _PLAIN)
-    with_zone = _where(zoned, text).cast(ARROW["timestamp"])
-    without = _where(plain, text).cast(pa.timestamp("us")).cast(ARROW["timestamp"])
-    return pc.coalesce(with_zone, without)
+        return text.cast(ARROW["timestamp"]), pa.nulls(len(text), pa.timestamp("us"))
+    local = pc.match_substring_regex(text, _PLAIN)
+    return _where(zoned, text).cast(ARROW["timestamp"]), _where(local, text).cast(pa.timestamp("us"))
 
 
 _CONVERTERS = {

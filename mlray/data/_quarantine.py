@@ -47,6 +47,12 @@ class Faults:
         """Whether any row breaks anything."""
         return bool(self._reasons)
 
+    @property
+    def first(self) -> tuple[int, str]:
+        """The first row that breaks anything, and why."""
+        row = int(np.flatnonzero(~self.good)[0])
+        return row, self._prefix + self._reasons[self._why[row]]
+
     def add(self, reason: str, rows: pa.Array) -> None:
         """Note that `rows` (a boolean mask without nulls, shape [n]) break a rule."""
         self._note(reason, np.asarray(rows))
@@ -67,6 +73,8 @@ class Faults:
         self, table: pa.Table, source: str, positions: npt.NDArray[np.int64] | None
     ) -> tuple[pa.Table, dict[str, int]]:
         """Return the rows of the raw `table` that break a rule (see SCHEMA), and how many by reason."""
+        if not self._reasons:
+            return quarantine(), {}
         bad = np.flatnonzero(~self.good)
         reasons = [self._reasons[why] for why in self._why[bad]]
         bad = bad[[reason != DROPPED for reason in reasons]] if DROPPED in reasons else bad

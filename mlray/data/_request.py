@@ -1,7 +1,8 @@
 """A request's JSON values as Arrow columns: the types that JSON names, taken strictly."""
 
+import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
 import pyarrow as pa
@@ -12,7 +13,7 @@ from mlray.data._rules import Rule
 from mlray.errors import RequestError
 from mlray.ids import Json
 
-__all__ = ["read_column", "read_lengths"]
+__all__ = ["misnamed", "read_column", "read_lengths", "read_raw"]
 
 _NONE = type(None)
 # Compared by exact type: JSON's true is an int to Python, and must not pass for a number.
@@ -52,8 +53,46 @@ def read_lengths(columns: Mapping[str, Sequence[Json]]) -> int:
     return rows
 
 
-def read_column(rule: Rule, values: Sequence[Json]) -> pa.Array:
-    """Return `values` as the column that `rule` describes.
+def misnamed(columns: Sequence[str], wanted: Sequence[str], known: Collection[str]) -> RequestError:
+    """Return what is wrong with the names of a request's `columns`, where `wanted` are asked for."""
+    missing = [name for name in wanted if name not in columns]
+    extra = [name for name in columns if name not in wanted]
+    if extra:
+        name = extra[0]
+        close = difflib.get_close_matches(name, missing or wanted, n=1)
+        meant = f"Is '{close[0]}' meant?" if close else f"Send {', '.join(wanted)}."
+        if name in known:
+            meant = "It is known only after the event; leave it out."
+        return RequestError(f"There is no input column '{name}'.", remedy=meant, code="unknown_column", column=name)
+    return RequestError(
+        f"The column '{missing[0]}' is missing.",
+        remedy=f"Send {', '.join(missing)} as well; each must be a list with one value per row.",
+        code="missing_column",
+        column=missing[0],
+    )
+
+
+def read_raw(name: str, values: Sequence[Json]) -> pa.Array:
+    """Return `values` as a source's file would hold them: text, numbers or truths.
+
+    Raises:
+        RequestError: they are of several types, or of none that a table holds.
+    """
+    try:
+        made = pa.array(values)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        first = str(error).splitlines()[0]
+        raise RequestError(
+            f"The values of '{name}' are not of one type: {first}.",
+            remedy="Send texts, or numbers, or true and false.",
+            code="wrong_type",
+            column=name,
+        ) from error
+    return made.cast(pa.float64()) if pa.types.is_floating(made.type) else made
+
+
+def read_column(rule: Rule, values: Sequence[Json], *, lenient: bool = False) -> pa.Array:
+    """Return `values` as the column that `rule` describes; `lenient` leaves out what breaks it where it may be missing.
 
     Raises:
         RequestError: a value is of another type, or breaks the rule; row and column are named.
@@ -62,6 +101,9 @@ def read_column(rule: Rule, values: Sequence[Json]) -> pa.Array:
         raise _refusal(rule, values, lambda value: type(value) not in _TYPES[rule.kind], "wrong_type")
     array = _READERS[rule.kind](rule, values)
     for fault in rule.faults(array):
+        if lenient and rule.nullable:
+            array = pc.if_else(fault.rows, pa.scalar(None, array.type), array)
+            continue
         row = pc.index(fault.rows, value=True).as_py()
         raise _error(rule, values, row, fault.code)
     return array

@@ -4,7 +4,6 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import PurePath
 from typing import Self, cast
@@ -15,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.data import _request
-from mlray.data._convert import NOUNS, convert, flat
-from mlray.data._mapping import Mapped, map_values
+from mlray.data._compile import Ways
+from mlray.data._convert import flat
+from mlray.data._mapping import Mapped
 from mlray.data._meaning import digest_of_rows
+from mlray.data._pipeline import Step, unknown_columns
 from mlray.data._quarantine import Faults
 from mlray.data._rules import Rule
-from mlray.data._units import Conversion, conversion
 from mlray.errors import DataError, RequestError
 from mlray.ids import Json
 from mlray.spec import Data, MappingSpec
@@ -63,15 +63,13 @@ class Contract:
 
     @classmethod
     def compile(cls, data: Data) -> Self:
-        """Return the contract of the section `data`, with every unit and mapping checked.
+        """Return the contract of the section `data`, with every unit, format and mapping checked.
 
         Raises:
-            DataError: a unit is unknown or cannot be converted; the closest one is named.
+            DataError: a unit is unknown or cannot be converted, or a format is none; the closest one is named.
         """
         contract = cls(data)
-        for mapping in data.mappings:
-            for name, unit in mapping.units.items():
-                contract._conversion(name, unit)
+        contract._ways.check()
         return contract
 
     @cached_property
@@ -120,17 +118,19 @@ class Contract:
         Raises:
             DataError: a column is missing or of a type that can never fit.
         """
-        rules = self._rules(lookup)
-        mapped = Mapped(self._mapping(source), table.num_rows)
-        faults = Faults(table.num_rows, f"{lookup}: " if lookup else "")
-        columns = [self._column(table, source, rule, mapped, faults) for rule in rules.values()]
-        made = pa.Table.from_arrays(columns, schema=pa.schema([rule.field for rule in rules.values()]))
+        faults, mapped = Faults(table.num_rows, f"{lookup}: " if lookup else ""), Mapped(table.num_rows)
+        steps = self._steps(source, lookup)
+        columns = [self._column(table, source, step, mapped, faults) for step in steps.values()]
+        self._unknown(table, source, lookup, faults)
+        made = pa.Table.from_arrays(columns, schema=pa.schema([step.rule.field for step in steps.values()]))
         key = self.data.lookups[lookup].on if lookup else self.data.key
         if key:
             self._repetition(made, key, before, faults)
         set_aside, reasons = faults.quarantine(table, source, positions)
-        good = faults.good
-        return Checked(made.filter(good) if faults.any else made, set_aside, reasons, mapped.counts(good))
+        if reasons and self.data.modes.rows == "freeze":
+            raise self._refused(source, set_aside)
+        good = faults.good if faults.any else None
+        return Checked(made if good is None else made.filter(good), set_aside, reasons, mapped.counts(good))
 
     def their_name(self, source: str, name: str, columns: Sequence[str]) -> str:
         """Return what column `name` is called among the `columns` of the file `source`; empty if it is not there."""
@@ -144,22 +144,32 @@ class Contract:
     def times(self, table: pa.Table, source: str) -> pa.Array:
         """Return the event times of a source's raw rows, shape [n]; null where one is missing or cannot be read."""
         time = self.data.time
-        words = self._mapping(source).values.get(time, {})
-        column = map_values(self._find(table, source, time), words, "timestamp")
-        return convert(column, "timestamp", where=f"{source}: column '{time}'")[0]
+        step = self._steps(source, None)[time]
+        return step.times(self._find(table, source, time), f"{source}: column '{time}'")
 
     def footer_time(self, source: str, columns: Sequence[str]) -> str:
-        """Return the name of the column whose footer statistics are event times; empty where values are mapped."""
-        mapped = self.data.time in self._mapping(source).values
-        return "" if mapped else self.their_name(source, self.data.time, columns)
+        """Return the name of the column whose footer statistics are event times; empty where they are other times."""
+        time, mapping = self.data.time, self._mapping(source)
+        changed = time in mapping.values or time in mapping.formats or mapping.zone is not None
+        return "" if changed else self.their_name(source, time, columns)
+
+    def encoding(self, source: str) -> str | None:
+        """Return the character set of the texts in the file `source`; None where the contract says nothing."""
+        return self._mapping(source).encoding
 
     def source_columns(self, source: str, *, lookup: str | None = None) -> frozenset[str]:
-        """Return the names that the contract's columns may have in the file `source`."""
-        theirs = self._mapping(source).rename
-        return frozenset(self._rules(lookup)) | frozenset(theirs)
+        """Return the names of the columns to be read from the file `source`: those of the contract, under any name.
 
-    def check_request(self, columns: Mapping[str, Sequence[Json]]) -> pa.Table:
+        Where the contract has an opinion on columns that it does not know, it contains every name.
+        """
+        names = frozenset(self._rules(lookup)) | frozenset(self._mapping(source).rename)
+        return _Everything(names) if self.data.modes.columns in ("quarantine", "freeze") else names
+
+    def check_request(self, columns: Mapping[str, Sequence[Json]], *, source: str = "") -> pa.Table:
         """Return a request's rows as a table, exactly those that `apply` would keep.
+
+        With `source`, the request speaks in the words of that source: its names, units, values and times are mapped as
+        those of a file of this name are.
 
         Types are taken strictly: no number as text, no true for 1, no infinity; a whole number may be written 3.0, and
         a time is text in ISO 8601 (UTC where it has no zone).
@@ -168,10 +178,15 @@ class Contract:
             RequestError: a column is missing or unknown, lists differ in length, there are no rows, or a value does
                 not fit; row and column are named.
         """
+        if source:
+            return self._mapped_request(columns, source)
         if columns.keys() != self._asked:
             raise self._misnamed(columns)
         _request.read_lengths(columns)
-        arrays = [_request.read_column(self._joined[name], columns[name]) for name in self.request_columns]
+        lenient = self.data.modes.rows == "discard_value"
+        arrays = [
+            _request.read_column(self._joined[name], columns[name], lenient=lenient) for name in self.request_columns
+        ]
         return pa.Table.from_arrays(arrays, schema=self.request_schema)
 
     def target(self, table: pa.Table) -> pa.ChunkedArray:
@@ -208,27 +223,15 @@ class Contract:
         keys = {name: Rule.of(name, self.data.columns[name]) for name in spec.on}
         return keys | {name: Rule.of(name, column) for name, column in spec.columns.items()}
 
-    def _mapping(self, source: str) -> MappingSpec:
-        """Return everything that the mappings say about one file; a later one overrides."""
-        rename: dict[str, str] = {}
-        units: dict[str, str] = {}
-        values: dict[str, dict[str, str]] = {}
-        name = PurePath(source).name
-        for mapping in self.data.mappings:
-            if fnmatch(name, mapping.files) or fnmatch(source, mapping.files):
-                rename |= mapping.rename
-                units |= mapping.units
-                values |= mapping.values
-        return MappingSpec(files=name, rename=rename, units=units, values=values)
+    @cached_property
+    def _ways(self) -> Ways:
+        return Ways(self.data)
 
-    def _conversion(self, name: str, unit: str) -> Conversion | None:
-        ours = self.data.all_columns[name].unit
-        if ours is None:
-            raise DataError(
-                f"Column '{name}' has no unit in the contract, so '{unit}' cannot be converted to it.",
-                remedy=f"Write `unit:` in the contract's column '{name}'.",
-            )
-        return None if ours == unit else conversion(unit, ours, where=f"column '{name}'")
+    def _mapping(self, source: str) -> MappingSpec:
+        return self._ways.mapping(source)
+
+    def _steps(self, source: str, lookup: str | None) -> dict[str, Step]:
+        return self._ways.steps(source, lookup, self._rules(lookup))
 
     def _find(self, table: pa.Table, source: str, name: str) -> pa.Array:
         theirs = self.their_name(source, name, table.column_names)
@@ -243,23 +246,55 @@ class Contract:
             f" rename: {{{meant}: {name}}}}}` under `mappings`.",
         )
 
-    def _column(self, table: pa.Table, source: str, rule: Rule, mapped: Mapped, faults: Faults) -> pa.Array:
-        column = self._find(table, source, rule.name)
-        where = f"{source}: column '{rule.name}'"
-        mapped.renamed(rule.name, self.their_name(source, rule.name, table.column_names))
-        column = mapped.values(rule, column)
-        unit = mapped.mapping.units.get(rule.name)
-        change = self._conversion(rule.name, unit) if unit else None
-        values, lost = convert(column, "number" if change else rule.kind, where=where)
-        if change:
-            values = mapped.unit(rule.name, values, change)
-            exact = convert(values, rule.kind, where=where)
-            values, lost = exact[0], _either(lost, exact[1])
-        if lost is not None:
-            faults.add(f"{rule.name} is not {NOUNS[rule.kind]}", lost)
-        for fault in rule.faults(values):
-            faults.add(fault.reason, fault.rows)
+    def _column(self, table: pa.Table, source: str, step: Step, mapped: Mapped, faults: Faults) -> pa.Array:
+        name = step.rule.name
+        column = self._find(table, source, name)
+        theirs = self.their_name(source, name, table.column_names)
+        if theirs != name:
+            mapped.note(f"{theirs} → {name}")
+        values, fallen = step.run(column, f"{source}: column '{name}'", mapped, self.data.modes)
+        for reason, rows in fallen:
+            faults.add(reason, rows)
         return values
+
+    def _unknown(self, table: pa.Table, source: str, lookup: str | None, faults: Faults) -> None:
+        mode = self.data.modes.columns
+        if mode not in ("quarantine", "freeze"):
+            return
+        known = {*self._rules(lookup), *self._mapping(source).rename}
+        unknown = [name for name in table.column_names if name not in known]
+        if unknown and mode == "freeze":
+            raise DataError(
+                f"{source} has the column '{unknown[0]}', which the contract does not know.",
+                remedy="Add it to the contract, map it, or write `modes: {columns: discard_value}`.",
+            )
+        for reason, rows in unknown_columns(unknown, table):
+            faults.add(reason, rows)
+
+    def _refused(self, source: str, set_aside: pa.Table) -> DataError:
+        reason, row = set_aside["reason"][0].as_py(), set_aside["position"][0].as_py()
+        return DataError(
+            f"{source}: {set_aside.num_rows} rows break the contract; the first is row {row}: {reason}.",
+            remedy="Correct the source or its mapping; `modes: {rows: quarantine}` would set such rows aside.",
+        )
+
+    def _mapped_request(self, columns: Mapping[str, Sequence[Json]], source: str) -> pa.Table:
+        rows = _request.read_lengths(columns)
+        names = {name: self.their_name(source, name, tuple(columns)) for name in self.request_columns}
+        known = {theirs: name for name, theirs in names.items() if theirs}
+        if len(known) < len(names) or known.keys() != columns.keys():
+            raise self._misnamed({known.get(theirs, theirs): values for theirs, values in columns.items()})
+        raw = pa.table({theirs: _request.read_raw(name, columns[theirs]) for theirs, name in known.items()})
+        steps = self._ways.steps(source, "", self._joined)
+        faults, mapped = Faults(rows), Mapped(rows)
+        try:
+            made = [self._column(raw, source, steps[name], mapped, faults) for name in names]
+        except DataError as error:
+            raise RequestError(error.problem, remedy="Send the type that the source is mapped from.") from error
+        if faults.any:
+            row, reason = faults.first
+            raise RequestError(f"Row {row}: {reason}.", remedy="Correct or leave out that row.", row=row)
+        return pa.Table.from_arrays(made, schema=self.request_schema)
 
     def _repetition(self, made: pa.Table, key: Sequence[str], before: "Before | None", faults: Faults) -> None:
         if before is None:
@@ -274,24 +309,11 @@ class Contract:
         faults.add_repeated(made, key, before.own if before.taken is None else before.taken)
 
     def _misnamed(self, columns: Mapping[str, Sequence[Json]]) -> RequestError:
-        missing = [name for name in self.request_columns if name not in columns]
-        extra = [name for name in columns if name not in self._asked]
-        if extra:
-            name = extra[0]
-            close = difflib.get_close_matches(name, missing or self.request_columns, n=1)
-            meant = f"Is '{close[0]}' meant?" if close else f"Send {', '.join(self.request_columns)}."
-            if name in self.data.all_columns:
-                meant = "It is known only after the event; leave it out."
-            return RequestError(f"There is no input column '{name}'.", remedy=meant, code="unknown_column", column=name)
-        return RequestError(
-            f"The column '{missing[0]}' is missing.",
-            remedy=f"Send {', '.join(missing)} as well; each must be a list with one value per row.",
-            code="missing_column",
-            column=missing[0],
-        )
+        return _request.misnamed(tuple(columns), self.request_columns, self.data.all_columns)
 
 
-def _either(first: pa.Array | None, second: pa.Array | None) -> pa.Array | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return pc.or_(first, second)
+class _Everything(frozenset[str]):
+    """Names, and all others as well."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True

@@ -83,8 +83,8 @@ class MappingSpec(Part):
     """Contract column → the source's value → the contract's."""
     encoding: str | None = None
     """The character set of the source's text, such as `cp1252`; UTF-8 where nothing is said."""
-    decimal: Literal[".", ","] = "."
-    """The decimal sign of numbers in text; with a comma, dots between digits are thousands."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal sign of numbers in text, a point where nothing is said; with a comma, dots are thousands."""
     zone: str | None = None
     """The time zone of times without one, such as `America/New_York`; UTC where nothing is said."""
     formats: dict[str, str] = Field(default_factory=dict)
