@@ -1,5 +1,6 @@
 """Landing: rows of a database, a topic or a table come to lie in files, from where they are read like any others."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,10 +101,13 @@ def _table(rows: Any) -> pa.Table:  # noqa: ANN401
     if isinstance(rows, pa.Table):
         return rows
     try:
+        if hasattr(rows, "columns") and hasattr(rows, "index"):
+            with warnings.catch_warnings():
+                # pyarrow asks pandas for times with a zone in a way that pandas is about to change.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                return pa.Table.from_pandas(rows, preserve_index=False)
         if hasattr(rows, "__arrow_c_stream__"):
             return pa.table(rows)
-        if hasattr(rows, "columns") and hasattr(rows, "index"):
-            return pa.Table.from_pandas(rows, preserve_index=False)
         if isinstance(rows, Iterable):
             return pa.Table.from_batches(
                 [batch for part in rows for batch in (part.to_batches() if isinstance(part, pa.Table) else [part])]
