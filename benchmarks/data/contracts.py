@@ -17,14 +17,17 @@ def rows(scale: Scale) -> Iterator[Row]:
     with ExitStack() as stack:
         ours = stack.enter_context(Worker("ours_contract"))
         ours.ask("prepare", rows=count)
+        workers = {OURS: ours}
         runners: dict[str, Callable[[], Answer]] = {OURS: lambda: ours.ask("apply")}
         for tool in TOOLS:
             worker = stack.enter_context(Worker("checks", python("checks")))
             worker.ask("prepare", rows=count, tool=tool)
+            workers[tool] = worker
             runners[tool] = lambda worker=worker: worker.ask("apply")
             scale.say(f"{tool} is ready")
         for runner in runners.values():
             runner()  # the first call of each imports and compiles
+        agree({name: worker.ask("made").value for name, worker in workers.items()})
         found = in_turn(runners, scale.rounds + 2)
     agree({name: given[0].value for name, given in found.items()})
     pace = {name: [count / answer.seconds / 1e6 for answer in given] for name, given in found.items()}

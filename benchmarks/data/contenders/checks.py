@@ -7,7 +7,9 @@ os.environ["GX_ANALYTICS_ENABLED"] = "False"
 
 from typing import Any
 
-from benchmarks.data.contenders.terms import DEVICE, LIMITS, RENAME, ZONE, one_core, raw
+import pyarrow as pa
+
+from benchmarks.data.contenders.terms import DEVICE, LIMITS, RENAME, ZONE, facts, one_core, raw
 from benchmarks.data.made import COUNTRIES, DEVICES
 from benchmarks.data.workers import serve
 
@@ -33,6 +35,12 @@ def apply() -> int:
     return int(state["check"](state["frame"]))
 
 
+def made() -> dict[str, float]:
+    """Return what the rows are in the contract's words."""
+    frame = state["made"]
+    return facts(frame.to_arrow() if hasattr(frame, "to_arrow") else pa.Table.from_pandas(frame))
+
+
 def _in_pandas(frame: Any) -> Any:
     frame = frame.rename(columns=RENAME)
     return frame.assign(
@@ -43,16 +51,16 @@ def _in_pandas(frame: Any) -> Any:
 
 
 def _pandera() -> Any:
-    import pandera.pandas as pa
+    import pandera.pandas as pan
     from pandera.errors import SchemaErrors
 
-    checks = {name: pa.Check.in_range(*limits) for name, limits in LIMITS.items()}
-    checks |= {"country": pa.Check.isin(COUNTRIES), "device": pa.Check.isin(DEVICES)}
+    checks = {name: pan.Check.in_range(*limits) for name, limits in LIMITS.items()}
+    checks |= {"country": pan.Check.isin(COUNTRIES), "device": pan.Check.isin(DEVICES)}
     names = [RENAME.get(name, name) for name in state["frame"].columns]
-    schema = pa.DataFrameSchema({name: pa.Column(None, checks.get(name), nullable=False) for name in names})
+    schema = pan.DataFrameSchema({name: pan.Column(None, checks.get(name), nullable=False) for name in names})
 
     def check(frame: Any) -> int:
-        made = _in_pandas(frame)
+        state["made"] = made = _in_pandas(frame)
         try:
             schema.validate(made, lazy=True)
         except SchemaErrors as errors:
@@ -63,17 +71,17 @@ def _pandera() -> Any:
 
 
 def _pandera_polars() -> Any:
-    import pandera.polars as pa
+    import pandera.polars as pan
     import polars as pl
     from pandera.errors import SchemaErrors
 
-    checks = {name: pa.Check.in_range(*limits) for name, limits in LIMITS.items()}
-    checks |= {"country": pa.Check.isin(COUNTRIES), "device": pa.Check.isin(DEVICES)}
+    checks = {name: pan.Check.in_range(*limits) for name, limits in LIMITS.items()}
+    checks |= {"country": pan.Check.isin(COUNTRIES), "device": pan.Check.isin(DEVICES)}
     names = [RENAME.get(name, name) for name in state["frame"].columns]
-    schema = pa.DataFrameSchema({name: pa.Column(None, checks.get(name), nullable=False) for name in names})
+    schema = pan.DataFrameSchema({name: pan.Column(None, checks.get(name), nullable=False) for name in names})
 
     def check(frame: Any) -> int:
-        made = frame.rename(RENAME).with_columns(
+        state["made"] = made = frame.rename(RENAME).with_columns(
             pl.col("ts").dt.replace_time_zone(ZONE).dt.convert_time_zone("UTC"),
             pl.col("device").replace_strict(DEVICE, default=None),
             (pl.col("score") - 32) / 1.8,
@@ -111,11 +119,12 @@ def _great_expectations() -> Any:
     suite = context.suites.add(gx.ExpectationSuite(name="contract", expectations=wanted))
 
     def check(frame: Any) -> int:
-        found = batch.get_batch({"dataframe": _in_pandas(frame)}).validate(suite)
+        state["made"] = made = _in_pandas(frame)
+        found = batch.get_batch({"dataframe": made}).validate(suite)
         return sum(one.result.get("unexpected_count", 0) for one in found.results)
 
     return check
 
 
 if __name__ == "__main__":
-    serve(prepare=prepare, apply=apply)
+    serve(prepare=prepare, apply=apply, made=made)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.data.contenders.terms import DEVICE, LIMITS, RENAME, ZONE, one_core, raw
+from benchmarks.data.contenders.terms import DEVICE, LIMITS, RENAME, ZONE, facts, one_core, raw
 from benchmarks.data.made import COUNTRIES, DEVICES
 from benchmarks.data.workers import serve
 from mlray.data import Contract
@@ -48,8 +48,14 @@ def prepare(rows: int) -> None:
 
 def apply() -> int:
     """Apply it, and return how many rows were set aside."""
-    return state["contract"].apply(state["rows"], "rows.parquet").set_aside.num_rows
+    state["made"] = state["contract"].apply(state["rows"], "rows.parquet")
+    return state["made"].set_aside.num_rows
+
+
+def made() -> dict[str, float]:
+    """Return what the rows are in the contract's words."""
+    return facts(state["made"].table)
 
 
 if __name__ == "__main__":
-    serve(prepare=prepare, apply=apply)
+    serve(prepare=prepare, apply=apply, made=made)
