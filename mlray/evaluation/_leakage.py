@@ -15,7 +15,7 @@ __all__ = ["alone", "coded", "leakage", "repetition"]
 Codes = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 
-CELLS = 64
+CELLS = 32
 """Cells that a number is cut into, at its quantiles; a value that is common has one of its own."""
 PRIOR = 10.0
 """Rows of the overall share that every cell is given: a rare word must not look sure."""

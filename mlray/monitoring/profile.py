@@ -22,6 +22,8 @@ WORDS = 12
 """Words with a bar of their own."""
 FAR = 3.0
 """Spreads beyond a quartile from which a value counts as an outlier: what Tukey calls far out."""
+CELL = 0.008
+"""How far a value lies from the border of its cell at most, as a share of its distance from the median."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -141,7 +143,7 @@ class _Frame:
     @classmethod
     def of(cls, values: Floats, kind: str, ends: tuple[float, float]) -> "_Frame":
         if len(values) <= BARS and kind != "timestamp":
-            return cls(kind, values, single=True)
+            return cls(kind, _whole(values), single=True)
         return cls(kind, np.linspace(*ends, BARS + 1), single=False)
 
     def counted(self, values: Floats, counts: Counts) -> Counts:
@@ -155,6 +157,13 @@ class _Frame:
             return [_written(value, self.kind) for value in self.edges]
         written = [_written(edge, self.kind) for edge in self.edges]
         return [f"{low} – {high}" for low, high in pairwise(written)]
+
+
+def _whole(values: Floats) -> Floats:
+    """Return whole numbers where all lie within a cell of one: a cell's border is not quite the value that fell in."""
+    whole = np.round(values)
+    near = np.abs(values - whole).max() <= CELL * (values[-1] - values[0])
+    return whole if near and len(np.unique(whole)) == len(whole) else values
 
 
 def _written(value: float, kind: str) -> str:

@@ -44,8 +44,8 @@ MOST_JUDGED = 40_000
 FEWEST = 60
 """Rows of each answer below which neither leakage nor labels are judged."""
 PERIODS = 12
-TRUSTED = 0.85
-"""The AUC from which on most of what confident learning names is wrong; below it the answers themselves overlap."""
+TRUSTED = 0.9
+"""The AUC from which on about every second answer named is wrong where one in twenty is; below it answers overlap."""
 WORST = 20
 EXAMPLES = 3
 
@@ -256,7 +256,7 @@ class _Look:
         if matrix is not None:
             for place, name in enumerate(matrix.names):
                 if name not in columns:
-                    columns[f"{name} (a feature)"] = coded(matrix.values[chosen, place], words=False)
+                    columns[f"{name} (feature)"] = coded(matrix.values[chosen, place], words=False)
         return leakage(columns, answers[chosen], seed)
 
     def labels(self, rows: pa.Table, matrix: Matrix, answers: Array, progress: Progress) -> LabelQuality:

@@ -36,7 +36,7 @@ def _figures(column: ColumnProfile) -> list[tuple[str, str]]:
     found = [("missing", _missing(column))]
     if column.kind == "number" and column.quartiles is not None:
         low, middle, high = column.quartiles
-        found.append(("median", f"{middle:,.3g} (quartiles {low:,.3g}, {high:,.3g})"))
+        found.append(("median", f"{_rounded(middle)} (quartiles {_rounded(low)}, {_rounded(high)})"))
         found.append(("range", f"{column.low:,.5g} to {column.high:,.5g}"))
         share = column.outliers / max(column.rows - column.missing, 1)
         found.append(("outliers", f"{column.outliers:,} ({_share(share)})" if column.outliers else "none"))
@@ -55,6 +55,11 @@ def _missing(column: ColumnProfile) -> str:
 
 def _share(share: float) -> str:
     return percent(share) if share >= 0.001 else "under 0.1%"
+
+
+def _rounded(value: float) -> str:
+    """Return a figure to three digits, which is as exact as the counted cells are."""
+    return f"{float(f'{value:.3g}'):,.10g}"
 
 
 def _moment(microseconds: float) -> str:
@@ -133,7 +138,13 @@ def _words(column: ColumnProfile, before: str) -> Safe:
         marks += [
             tag("text", text or "(empty)", x=WORD_ROOM - 6, y=y + 11, text_anchor="end"),
             tag("rect", title, x=WORD_ROOM, y=y + 2.5, width=long, height=WORD_STEP - 5, class_="served bar"),
-            tag("text", percent(now, 0 if now >= 0.1 else 1), x=WORD_ROOM + long + 4, y=y + 11, class_="share"),
+            tag(
+                "text",
+                percent(now, 0 if now >= 0.1 else 1),
+                x=WORD_ROOM + max(long, then / top * room) + 5,
+                y=y + 11,
+                class_="share",
+            ),
         ]
         if before:
             at = WORD_ROOM + then / top * room

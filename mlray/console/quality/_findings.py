@@ -55,10 +55,10 @@ def _repetition(profile: DataProfile) -> Iterator[Finding]:
             f" were learnt from; {percent(one.usual)} is usual in this data.",
         )
     if one.repeated:
-        share = percent(one.repeated / one.rows, 2)
+        share = _share(one.repeated / one.rows)
         yield Finding("warn", "repetition", f"{one.repeated:,} rows ({share}) repeat another one in every column.")
     if one.contradicting:
-        share = percent(one.contradicting / one.rows, 2)
+        share = _share(one.contradicting / one.rows)
         yield Finding(
             "warn" if one.contradicting > 0.01 * one.rows else "good",
             "repetition",
@@ -111,7 +111,7 @@ def _rules(profile: DataProfile) -> Iterator[Finding]:
             yield Finding("bad", "rules", f"{rule.rule}: broken {rule.failed:,} times in {rule.checked:,} rows.")
     whole = profile.rules[0] if profile.rules else None
     if whole is not None and whole.failed:
-        share = percent(whole.failed / max(whole.checked, 1), 2)
+        share = _share(whole.failed / max(whole.checked, 1))
         yield Finding(
             "warn" if whole.failed > 0.01 * whole.checked else "good",
             "rules",
@@ -151,6 +151,10 @@ def _columns(profile: DataProfile) -> Iterator[Finding]:
         yield Finding("warn", "columns", f"Many values lie far outside the usual in {named}.")
     if not (constant or far):
         yield Finding("good", "columns", f"{count(len(profile.columns), 'column').capitalize()}; none is constant.")
+
+
+def _share(share: float) -> str:
+    return percent(share, 2) if share >= 0.0001 else "under 0.01%"
 
 
 def _outside(column: ColumnProfile) -> float:
