@@ -82,6 +82,10 @@ class SourceSpec(Part):
         within = f"#{self.table or self.topic or 'query'}" if self.kind != "files" else ""
         return f"{_shown(address)}{within}"
 
+    def __repr__(self) -> str:
+        """Return the address as a message shows it: what is printed by chance holds no secret."""
+        return f"SourceSpec({str(self)!r})"
+
     @model_validator(mode="after")
     def _sensible(self, info: ValidationInfo) -> Self:
         return complain(self, self._wrongs(), info)
