@@ -1,16 +1,30 @@
-"""Scans through Ray Data: one task per file that reads, checks, joins and writes; rows stay out of the object store."""
+"""Ray Data: scans as one task per file, versions as datasets, and datasets as versions."""
 
 import logging
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
 import ray.data
+from ray.data.block import Block, BlockAccessor, BlockMetadata
+from ray.data.datasource import Datasink, Datasource, ReadTask
 
+from mlray.data._fragments import Commit, Made, commit_made, write_rows
 from mlray.data.scan import Scanned, ScanPart, scan
-from mlray.errors import MlrayError
+from mlray.data.snapshot import FragmentPart, Snapshot
+from mlray.data.table import Table
+from mlray.errors import DataError, MlrayError
+from mlray.records import DatasetVersion
 
-__all__ = ["scan_on_ray"]
+__all__ = ["commit_dataset", "dataset_of", "scan_on_ray"]
+
+BLOCK_ROWS = 1_048_576
+"""Rows of a block that a read task makes at most."""
+
+FRAGMENT_ROWS = 1_000_000
+"""Rows that a write task waits for, so that small blocks do not make small fragments."""
 
 
 def scan_on_ray(parts: Sequence[ScanPart]) -> Iterator[Scanned]:
@@ -23,9 +37,7 @@ def scan_on_ray(parts: Sequence[ScanPart]) -> Iterator[Scanned]:
     """
     if not parts:
         return
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    _quiet()
     # A block per part makes a task per part: with fewer blocks, one task would scan several files one after the other.
     tasks = ray.data.from_items([{"part": pickle.dumps(part)} for part in parts], override_num_blocks=len(parts))
     for row in tasks.map_batches(_scan_batch, batch_size=None, batch_format="numpy").iter_rows():
@@ -33,6 +45,11 @@ def scan_on_ray(parts: Sequence[ScanPart]) -> Iterator[Scanned]:
         if isinstance(scanned, MlrayError):
             raise scanned
         yield scanned
+
+
+def _quiet() -> None:
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 def _scan_batch(batch: Any) -> Any:
@@ -45,3 +62,142 @@ def _scan(part: ScanPart) -> Scanned | MlrayError:
     except MlrayError as error:
         # Handed back as a value: raised here, Ray would try again and wrap it in its own error with a long trace.
         return error
+
+
+def dataset_of(
+    snapshot: Snapshot, columns: Sequence[str] | None, start: datetime | None, end: datetime | None
+) -> ray.data.Dataset:
+    """Return a version as a Ray Dataset: one read task per fragment that may have such rows, planned from the manifest.
+
+    Raises:
+        DataError: a column is unknown, or no fragment is left.
+    """
+    source = _Version(snapshot, columns, start, end)
+    if not source.parts:
+        raise DataError(f"{snapshot.version.name} has no rows in that time.", remedy="Widen the window.")
+    _quiet()
+    # As many blocks as fragments: with fewer than it likes, Ray Data would cut each block once more.
+    return ray.data.read_datasource(source, override_num_blocks=len(source.parts))
+
+
+class _Version(Datasource):
+    """A dataset version as Ray Data reads it."""
+
+    def __init__(
+        self, snapshot: Snapshot, columns: Sequence[str] | None, start: datetime | None, end: datetime | None
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        known = snapshot.version.columns
+        for name in columns or ():
+            if snapshot.version.column(name) is None:
+                raise DataError(
+                    f"{snapshot.version.name} has no column '{name}'.",
+                    remedy=f"It has {', '.join(column.name for column in known)}.",
+                )
+        self.parts = [part for part in snapshot.parts() if _may_hold(part, start, end)]
+        # Ray Data narrows this by the columns that later steps select.
+        self._projection_map = None if columns is None else {name: name for name in columns}
+        self._start, self._end = start, end
+
+    def get_name(self) -> str:
+        return "Version"
+
+    def supports_projection_pushdown(self) -> bool:
+        return True
+
+    def estimate_inmemory_data_size(self) -> int | None:
+        return sum(part.bytes for part in self.parts)
+
+    def get_read_tasks(
+        self,
+        parallelism: int,  # noqa: ARG002 (the fragments decide)
+        per_task_row_limit: int | None = None,
+        data_context: Any = None,  # noqa: ARG002 (nothing of it matters here)
+    ) -> list[ReadTask]:
+        """Return a task per fragment: its rows and bytes are known without opening it."""
+        columns = self._get_data_columns()
+        schema = self.parts[0].schema
+        if columns is not None:
+            schema = pa.schema([schema.field(name) for name in columns if name in schema.names])
+        whole = self._start is None and self._end is None
+        tasks = []
+        for part in self.parts:
+            made = BlockMetadata(
+                num_rows=part.rows if whole else None,
+                size_bytes=part.bytes,
+                exec_stats=None,
+                input_files=(part.fragment.blob,),
+            )
+            read = _reader(part, columns, self._start, self._end)
+            tasks.append(ReadTask(read, made, schema, per_task_row_limit=per_task_row_limit))
+        return tasks
+
+
+def _reader(
+    part: FragmentPart, columns: list[str] | None, start: datetime | None, end: datetime | None
+) -> Callable[[], Iterator[pa.Table]]:
+    def read() -> Iterator[pa.Table]:
+        # A view may need columns that were not asked for, and rename none.
+        rows = part.store.read_fragment(part.version, part.fragment, columns, start, end)
+        rows = part.view.apply(rows) if part.view else rows
+        for first in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
+            yield rows.slice(first, BLOCK_ROWS)
+
+    return read
+
+
+def _may_hold(part: FragmentPart, start: datetime | None, end: datetime | None) -> bool:
+    fragment = part.fragment
+    before = start is not None and fragment.last is not None and fragment.last < start
+    after = end is not None and fragment.first is not None and fragment.first >= end
+    return not (before or after)
+
+
+def commit_dataset(dataset: ray.data.Dataset, table: Table, terms: Commit) -> DatasetVersion:
+    """Write a Ray Dataset as fragments, one per write task, and make one version of them.
+
+    Raises:
+        DataError: there are no rows, or a column has another type than in the table.
+        StoreError: the store cannot be written; nothing is committed.
+    """
+    _quiet()
+    sink = _Fragments(table, terms)
+    dataset.write_datasink(sink)
+    return sink.version()
+
+
+class _Fragments(Datasink[Any]):
+    """Where write tasks leave their fragments."""
+
+    def __init__(self, table: Table, terms: Commit) -> None:
+        self._table, self._landing = table, terms
+        self._made: list[tuple[int, Made | MlrayError]] = []
+
+    @property
+    def min_rows_per_write(self) -> int | None:
+        return FRAGMENT_ROWS
+
+    def write(self, blocks: Iterable[Block], ctx: Any) -> Any:
+        """Write the blocks of one task as one fragment."""
+        try:
+            made: Made | MlrayError = write_rows(self._table.store, _batches(blocks), time=self._landing.time)
+        except MlrayError as error:
+            made = error
+        return ctx.task_idx, made
+
+    def on_write_complete(self, write_result: Any) -> None:
+        self._made = list(write_result.write_returns)
+
+    def version(self) -> DatasetVersion:
+        """Make the version, in the order of the tasks."""
+        made = []
+        for _, each in sorted(self._made, key=lambda one: one[0]):
+            if isinstance(each, MlrayError):
+                raise each
+            made.append(each)
+        return commit_made(self._table, made, self._landing)
+
+
+def _batches(blocks: Iterable[Block]) -> Iterator[pa.RecordBatch]:
+    for block in blocks:
+        yield from BlockAccessor.for_block(block).to_arrow().replace_schema_metadata().to_batches()

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -38,7 +39,7 @@ def finished(parts):
 @given(rows=st.lists(ROW, min_size=1, max_size=40), cuts=st.lists(st.integers(0, 40), max_size=6), data=st.data())
 def test_any_split_in_any_order_gives_the_same(rows, cuts, data):
     ends = [0, *sorted(cuts), len(rows)]
-    parts = [rows[one:two] for one, two in zip(ends, ends[1:], strict=False) if rows[one:two]]
+    parts = [rows[one:two] for one, two in pairwise(ends) if rows[one:two]]
     parts = data.draw(st.permutations(parts))
     # Merged in steps, as a part merges its own before all parts are merged.
     half = len(parts) // 2

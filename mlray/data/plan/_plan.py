@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 import pyarrow as pa
 
+from mlray.data._fragments import Commit
 from mlray.data.plan._digest import plan_digest
 from mlray.data.plan._expr import Expr
 from mlray.data.plan._parts import Files, Source
@@ -17,6 +18,8 @@ from mlray.data.plan._run import Done, Ledger, Run, Work, run_here
 from mlray.data.plan._sinks import FolderSink, Sink, Written
 from mlray.data.plan._steps import Derive, Filter, Lookup, Map, Select, Step
 from mlray.data.plan._sums import Aggregate
+from mlray.data.plan._table import TableSink
+from mlray.data.table import Table
 from mlray.errors import DataError
 from mlray.ports import Progress
 from mlray.records import DatasetVersion
@@ -117,7 +120,7 @@ class Plan:
         """Keep these columns, in this order."""
         return self._then(Select(columns))
 
-    def write(self, target: "str | Path | Sink", *, replace: bool = False) -> "Plan":
+    def write(self, target: "str | Path | Table | Sink", *, replace: bool = False) -> "Plan":
         """Write the rows: Parquet files into a folder, or one new version of a table.
 
         With `replace`, they take the place of the files or rows that are there; without, a folder must be empty, and a
@@ -156,8 +159,10 @@ class Plan:
         parts = self.source.parts()
         ledger = Ledger(self.sink.ledger, plan_digest(self)) if self.sink else None
         known = ledger.known(parts, self.sink) if ledger else {}
+        run = ""
         if self.sink and ledger:
-            self.sink.begin([done.written for done in known.values()], again=ledger.begun)
+            self.sink.begin([done.written for done in known.values()], again=ledger.begun())
+            run = ledger.run_id()
         resumed = len(known)
         left = [(number, part) for number, part in enumerate(parts) if number not in known]
         place = _place(on, sum(part.bytes for _, part in left))
@@ -166,7 +171,7 @@ class Plan:
             known[done.number] = done
             pace.add(done.read)
         ordered = [known[number] for number in range(len(parts))]
-        written = self.sink.finish([done.written for done in ordered], str(self)) if self.sink else Written()
+        written = self.sink.finish([done.written for done in ordered], str(self), run) if self.sink else Written()
         if ledger:
             ledger.clear()
         return PlanResult(
@@ -240,9 +245,11 @@ def _groups(sums: Aggregate | None, ordered: Sequence[Done]) -> pa.Table | None:
     return sums.finish(sums.merge(partials)) if partials else None
 
 
-def _sink(target: "str | Path | Sink", *, replace: bool) -> Sink:
+def _sink(target: "str | Path | Table | Sink", *, replace: bool) -> Sink:
     if isinstance(target, str | Path):
         return FolderSink(Path(target), replace)
+    if isinstance(target, Table):
+        return TableSink(target, Commit(replace, operation="plan"))
     return target
 
 

@@ -16,7 +16,7 @@ from mlray.data.plan._steps import Step, apply, needed
 from mlray.data.plan._sums import Aggregate
 from mlray.data.store.storage import Storage
 from mlray.errors import MlrayError
-from mlray.ids import Json
+from mlray.ids import Json, new_id
 
 __all__ = ["Done", "Ledger", "Run", "Work", "run_here"]
 
@@ -145,10 +145,14 @@ class Ledger:
                 found[done.number] = done
         return found
 
-    @property
     def begun(self) -> bool:
-        """Whether an earlier run of the plan finished any part."""
-        return bool(self.storage.names(self._home))
+        """Tell whether an earlier run of the plan began to write."""
+        return self.storage.exists(f"{self._home}run")
+
+    def run_id(self) -> str:
+        """Return the name of this run, which is that of the one it continues."""
+        self.storage.create(f"{self._home}run", new_id("plan").encode())
+        return self.storage.read(f"{self._home}run").decode()
 
     def clear(self) -> None:
         """Forget all: the run has ended well."""

@@ -57,8 +57,11 @@ class Sink(Protocol):
         """
         ...
 
-    def finish(self, written: Sequence[dict[str, Json]], note: str) -> Written:
-        """Make of all that `write` reported, in order, what people see; `note` says what the plan did."""
+    def finish(self, written: Sequence[dict[str, Json]], note: str, run: str) -> Written:
+        """Make of all that `write` reported, in order, what people see; `note` says what the plan did.
+
+        Called again for the same `run`, as after a crash, it does nothing twice.
+        """
         ...
 
 
@@ -97,7 +100,7 @@ class FolderSink:
                 remedy="Write to another folder, or give `replace=True` to remove them.",
             )
 
-    def finish(self, written: Sequence[dict[str, Json]], note: str) -> Written:  # noqa: ARG002 (a folder keeps no note)
+    def finish(self, written: Sequence[dict[str, Json]], note: str, run: str) -> Written:  # noqa: ARG002 (a folder keeps neither)
         """Return the files; what remembered the parts goes."""
         shutil.rmtree(self.folder / LEDGER, ignore_errors=True)
         return Written(tuple(self.folder / str(each["file"]) for each in written if each["file"]))

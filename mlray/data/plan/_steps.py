@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlray.data._frames import table_of
 from mlray.data.plan._expr import Expr, evaluate, plain
 from mlray.errors import DataError, MlrayError
 
@@ -122,7 +123,7 @@ class Map:
         """Return what the function made of the rows."""
         made = _called(self.function, _table(rows if self.columns is None else rows.select(list(self.columns))))
         if not isinstance(made, pa.Table | pa.RecordBatch):
-            made = pa.Table.from_pandas(made, preserve_index=False)
+            made = table_of(made)
         if isinstance(made, pa.RecordBatch):
             return made
         whole = made.combine_chunks().to_batches()

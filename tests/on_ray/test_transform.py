@@ -1,0 +1,114 @@
+"""Plans, versions and datasets on Ray: what they give without it."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from mlray.data import Store
+from mlray.data.plan import Plan, col
+from mlray.data.snapshot import Snapshot, commit
+from mlray.data.table import Table
+from mlray.errors import DataError
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.usefixtures("ray_session"),
+    # Ray sets and defines its own deprecated settings and fields.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray.data.context"),
+    pytest.mark.filterwarnings("ignore:Using extra keyword arguments on `Field`"),
+]
+
+SHOPS = pa.table({"shop": ["north", "south"], "tax": [0.1, 0.2]})
+
+
+def orders(first, count):
+    return pa.table(
+        {
+            "order": pa.array(range(first, first + count), pa.int64()),
+            "shop": [["north", "south", None][number % 3] for number in range(first, first + count)],
+            "price": [float(number % 7) for number in range(first, first + count)],
+        }
+    )
+
+
+@pytest.fixture
+def table(tmp_path):
+    return Table(Store(tmp_path / "store"), "orders")
+
+
+@pytest.fixture
+def snapshot(table):
+    for first in (0, 100, 200):
+        commit(orders(first, 100), table)
+    return Snapshot.of(table.store, "orders")
+
+
+def test_a_plan_gives_on_ray_what_it_gives_here(snapshot, tmp_path):
+    plan = Plan.of(snapshot).filter(col("price") > 1).lookup(SHOPS, on="shop").derive(due=col("price") * col("tax"))
+    plan = plan.aggregate(["shop"], rows="count", mean=("due", "mean"), spread=("due", "std"))
+    there = plan.write(tmp_path / "ray").run("ray")
+    here = plan.write(tmp_path / "here").run("here")
+    assert there.on == "ray"
+    assert there.groups.equals(here.groups)
+    assert pq.read_table(tmp_path / "ray").equals(pq.read_table(tmp_path / "here"))
+    assert [path.read_bytes() for path in there.files] == [path.read_bytes() for path in here.files]
+
+
+def test_a_failure_on_ray_arrives_whole_and_the_rest_is_remembered(snapshot, table, tmp_path):
+    switch = tmp_path / "broken"
+    switch.write_text("")
+
+    def check(rows):
+        if switch.exists() and pc.max(rows["order"]).as_py() >= 200:
+            raise ValueError("no luck")
+        return rows
+
+    plan = Plan.of(snapshot).map(check).write(Table(table.store, "copy"))
+    with pytest.raises(DataError, match=r"orders@v3, fragment .*no luck"):
+        plan.run("ray", cpus=1)
+    switch.unlink()
+    result = plan.run("ray")
+    assert result.resumed == 2
+    assert Snapshot(table.store, result.version).to_arrow().equals(snapshot.to_arrow())
+
+
+def test_small_data_stay_in_this_process(snapshot):
+    assert Plan.of(snapshot).aggregate(rows="count").run().on == "here"
+
+
+def test_a_version_is_a_dataset_with_one_block_per_fragment(snapshot):
+    dataset = snapshot.to_ray()
+    assert dataset.count() == 300
+    assert dataset.materialize().num_blocks() == 3
+    rows = pa.concat_tables(list(dataset.iter_batches(batch_format="pyarrow", batch_size=None)))
+    assert rows.sort_by("order").equals(snapshot.to_arrow())
+    assert snapshot.to_ray(["price"]).schema().names == ["price"]
+    assert snapshot.to_ray().select_columns(["order"]).sum("order") == sum(range(300))
+
+
+def test_an_unknown_column_is_refused_before_any_task(snapshot):
+    with pytest.raises(DataError, match="no column 'prize'"):
+        snapshot.to_ray(["prize"])
+
+
+def test_a_dataset_becomes_one_version(snapshot, table):
+    dataset = snapshot.to_ray().map_batches(
+        lambda rows: rows.append_column("double", pc.multiply(rows["price"], 2)), batch_format="pyarrow"
+    )
+    version = commit(dataset, Table(table.store, "doubled"), note="twice")
+    made = Snapshot(table.store, version).to_arrow().sort_by("order")
+    assert made["double"].to_pylist() == [2 * price for price in made["price"].to_pylist()]
+    assert made.num_rows == 300
+    assert version.number == 1
+
+
+def test_a_dataset_that_does_not_fit_commits_nothing(snapshot, table):
+    with pytest.raises(DataError, match="'order' is string"):
+        commit(
+            snapshot.to_ray().map_batches(
+                lambda rows: rows.set_column(0, "order", rows["order"].cast("string")), batch_format="pyarrow"
+            ),
+            table,
+        )
+    assert table.head.number == 3
