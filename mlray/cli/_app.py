@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import begin, cluster, crawl, doctor, life, lineage, look, profile
+from mlray.cli import begin, cluster, crawl, data, doctor, life, lineage, look, profile
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -60,6 +60,29 @@ for _function in (
 _source = typer.Typer(help="Sources that the crawler has paused.", no_args_is_help=True, rich_markup_mode=None)
 verb(_source, crawl.resume)
 app.add_typer(_source, name="source")
+
+_data = typer.Typer(
+    help="The versions of data: what changed, by whom, and what it takes up.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+for _of_versions in (
+    data.log,
+    data.diff,
+    data.tag,
+    data.branch,
+    data.checkout,
+    data.export,
+    data.rollback,
+    data.squash,
+    data.recover,
+    data.verify,
+    data.du,
+    data.gc,
+    data.compact,
+):
+    verb(_data, _of_versions)
+app.add_typer(_data, name="data")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's callback)
