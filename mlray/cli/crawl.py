@@ -1,5 +1,6 @@
 """Looking at the sources: what changed in them, what is late, what no longer fits; and letting a paused one go on."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,10 +8,10 @@ import typer
 
 from mlray.cli import _show
 from mlray.cli._frame import Here, Json, opened
-from mlray.errors import DataError
+from mlray.errors import DataError, StoreError
 
 if TYPE_CHECKING:
-    from mlray.records import Verdict
+    from mlray.records import SourceState, Verdict
 
 __all__ = ["crawl", "resume"]
 
@@ -30,22 +31,34 @@ def crawl(
     What has not changed is not read. A source that breaks its contract is paused (exit code 2) until
     `mlray source resume`. With a section `crawl` in mlray.yaml the coordinator looks by itself.
     """
+    from mlray.records import Checkup
+
+    # What the log would tell is printed here.
+    logging.getLogger("mlray").addHandler(logging.NullHandler())
     with opened(project, sources=False) as found:
+        head = found.space.journal.head()
         verdicts = found.crawl(source or None, everything=everything)
-        health = [entry.data for entry in found.journal(kind="checkup")][-1:]
+        since = found.space.journal.entries(after=head.seq if head else 0)
+    health = [Checkup.from_json(entry.data) for entry in since if entry.kind == "checkup"]
+    sent = [entry.data for entry in since if entry.kind == "notice"]
     if json:
-        _show.json_out({"sources": verdicts, "stored": health[0] if health else None})
+        _show.json_out({"sources": verdicts, "stored": health[0] if health else None, "notices": sent})
     else:
         for verdict in verdicts:
             _told(verdict)
-        if health:
-            from mlray.records import Checkup
+        for found_there in health:
+            typer.echo(str(found_there))
+        for notice in sent:
+            typer.echo(f"told {notice['to']}" if notice["delivered"] else f"not told: {notice['error']}")
+    _exit([verdict.state for verdict in verdicts], damaged=any(one.damaged for one in health))
 
-            typer.echo(str(Checkup.from_json(health[0])))
-    broken = next((verdict for verdict in verdicts if not verdict.readable), None)
-    if broken is not None:
-        # Told above already; the code lets a script notice.
-        raise typer.Exit(DataError.exit_code if broken.state == "breaking" else 3)
+
+def _exit(states: "list[SourceState]", *, damaged: bool) -> None:
+    """End with the code that lets a script notice what was told."""
+    if "breaking" in states:
+        raise typer.Exit(DataError.exit_code)
+    if damaged or "unreachable" in states:
+        raise typer.Exit(StoreError.exit_code)
 
 
 def _told(verdict: "Verdict") -> None:
@@ -69,6 +82,7 @@ def resume(
     json: Json = False,
 ) -> None:
     """Let a paused source go on, after one more look at it."""
+    logging.getLogger("mlray").addHandler(logging.NullHandler())
     with opened(project, sources=False) as found:
         verdict = found.resume_source(name, anyway=anyway)
     if json:

@@ -13,20 +13,18 @@ from mlray.coordinator.on_http import post_json
 from mlray.coordinator.pause import known_sources
 from mlray.coordinator.rows import quiet
 from mlray.coordinator.state import State
-from mlray.coordinator.watched import CRAWL, NOTICE, RESUME, Watched, untold
+from mlray.coordinator.watched import CHECKUP, CRAWL, NOTICE, RESUME, Watched, gist, untold
 from mlray.coordinator.workspace import Workspace
 from mlray.data import Known, Thing, checkup, due, look
-from mlray.errors import NotFoundError, Refusal
+from mlray.errors import NotFoundError, Refusal, StoreError
 from mlray.ids import Json, canonical
 from mlray.ports import Progress
-from mlray.records import Checkup, SourceState, Verdict
+from mlray.records import Checkup, DatasetVersion, SourceState, Verdict
 from mlray.security import redact
 from mlray.spec import CrawlSpec, ProjectSpec, did_you_mean
 
-__all__ = ["CHECKUP", "crawl", "due_sources", "failed", "resume", "sources_of", "wanted"]
+__all__ = ["crawl", "due_sources", "failed", "resume", "sources_of", "wanted"]
 
-CHECKUP = "checkup"
-"""Kind of the journal entries that tell what hashing the store's files again has found."""
 PATIENCE = timedelta(days=1)
 """A message that nobody took for so long is not news any more."""
 BAD = (SourceState.STALE, SourceState.BREAKING, SourceState.UNREACHABLE)
@@ -51,7 +49,8 @@ def due_sources(spec: ProjectSpec, known: Mapping[str, Watched], now: datetime) 
 def wanted(spec: ProjectSpec, state: State, now: datetime) -> tuple[str, ...] | None:
     """Return what a tick at `now` has to look at; None where it has nothing to look at and nothing to tell. Pure."""
     names = due_sources(spec, state.sources, now)
-    return names if names or _to_tell(spec, state.sources, now) else None
+    notify = spec.crawl.notify if spec.crawl else None
+    return names if names or untold(state.sources, notify, now - PATIENCE) else None
 
 
 def crawl(
@@ -93,7 +92,7 @@ def _look(space: Workspace, name: str, now: datetime, *, everything: bool, sched
     looked = look(
         spec.data,
         spec.folder,
-        space.store.head(spec.data.table),
+        _head(space),
         now=now,
         source=name,
         known=_remembered(space, name),
@@ -113,6 +112,14 @@ def _look(space: Workspace, name: str, now: datetime, *, everything: bool, sched
     return verdict
 
 
+def _head(space: Workspace) -> DatasetVersion | None:
+    """Return the newest dataset version; a damaged manifest is told by the checkup, and hides no verdict."""
+    try:
+        return space.store.head(space.spec.data.table)
+    except StoreError:
+        return None
+
+
 def failed(space: Workspace, sources: Iterable[str], now: datetime, problem: str) -> None:
     """Write down that looking itself failed, so that it is neither forgotten nor tried again at every tick."""
     because = redact(f"it could not be looked at: {problem}")
@@ -128,10 +135,9 @@ def _write_down(space: Workspace, verdict: Verdict, *, scheduled: bool) -> None:
 
 def _check(space: Workspace, now: datetime, *, scheduled: bool) -> None:
     share = (space.spec.crawl or CrawlSpec()).verify
-    table = space.spec.data.table
-    if not share or space.store.head(table) is None:
+    found = checkup(space.store, space.spec.data.table, share, f"{space.place}:{now.isoformat()}", now)
+    if not found.checked:
         return
-    found = checkup(space.store, table, share, f"{space.place}:{now.isoformat()}", now)
     key = f"checkup:{space.place}:{now.isoformat()}" if scheduled else None
     space.journal.append(CHECKUP, space.name, found.to_json(), at=now, key=key)
     if found.damaged:
@@ -144,34 +150,31 @@ def tell(space: Workspace, now: datetime, post: Post = post_json) -> None:
     if notify is None:
         return
     known = known_sources(space)
-    for name in _to_tell(space.spec, known, now):
-        said = send(space, notify, of_source(space.name, known[name]), post)
-        _note(space, name, known[name].gist, said, now)
+    for verdict in untold(known, notify, now - PATIENCE):
+        # Of an older finding is told what it was then: that it is paused goes for the newest only.
+        paused = bool(known[verdict.source].paused) and verdict.state is SourceState.BREAKING
+        said = send(space, notify, of_source(space.name, verdict, paused=paused), post)
+        _note(space, verdict.source, gist(verdict), said, now)
     for entry in space.journal.entries(kind=CHECKUP, subject=space.name)[-1:]:
-        found, gist = Checkup.from_json(entry.data), f"checkup {entry.seq}"
-        told = space.journal.find(_note_key(space, gist, sent=True)) is not None
+        found, name = Checkup.from_json(entry.data), f"checkup {entry.seq}"
+        told = space.journal.find(_note_key(space, name, sent=True)) is not None
         if found.damaged and not told and now - found.at <= PATIENCE:
-            _note(space, "", gist, send(space, notify, of_checkup(space.name, space.spec.data.table, found), post), now)
+            _note(space, "", name, send(space, notify, of_checkup(space.name, space.spec.data.table, found), post), now)
 
 
-def _to_tell(spec: ProjectSpec, known: Mapping[str, Watched], now: datetime) -> list[str]:
-    notify = spec.crawl.notify if spec.crawl else None
-    return [name for name in untold(known, notify) if now - known[name].verdict.at <= PATIENCE]
-
-
-def _note(space: Workspace, name: str, gist: str, said: Mapping[str, Json], now: datetime) -> None:
+def _note(space: Workspace, name: str, told: str, said: Mapping[str, Json], now: datetime) -> None:
     """Write down a message that was taken, and one that was not once, however often it is tried."""
     sent = bool(said["delivered"])
     if not sent:
         log.warning("%s: nobody at %s was told: %s", space.name, said["to"], said["error"])
     # A gist may come back, after something else; a checkup does not.
-    key = None if sent and name else _note_key(space, f"{name} {gist}" if name else gist, sent=sent)
-    data: dict[str, Json] = {"source": name, "gist": gist, **said}
+    key = None if sent and name else _note_key(space, f"{name} {told}" if name else told, sent=sent)
+    data: dict[str, Json] = {"source": name, "gist": told, **said}
     space.journal.append(NOTICE, f"{space.name}/{name}" if name else space.name, data, at=now, key=key)
 
 
-def _note_key(space: Workspace, gist: str, *, sent: bool) -> str:
-    return f"notice:{space.place}:{'sent' if sent else 'not sent'}:{gist}"
+def _note_key(space: Workspace, told: str, *, sent: bool) -> str:
+    return f"notice:{space.place}:{'sent' if sent else 'not sent'}:{told}"
 
 
 def resume(space: Workspace, name: str, now: datetime, *, anyway: bool = False) -> Verdict:

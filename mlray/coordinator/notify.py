@@ -3,14 +3,12 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from mlray.coordinator.secrets import read_secret
-from mlray.coordinator.watched import Watched
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import MlrayError, NotFoundError
 from mlray.ids import Json
-from mlray.records import Checkup
+from mlray.records import Checkup, Verdict
 from mlray.security import redact
 from mlray.spec import NotifySpec
 
@@ -20,10 +18,9 @@ Post = Callable[[str, Mapping[str, Json], Mapping[str, str]], None]
 """Posts a JSON object to a URL with headers; raises UnavailableError where it was not taken."""
 
 
-def of_source(project: str, watched: Watched) -> dict[str, Json]:
+def of_source(project: str, verdict: Verdict, *, paused: bool) -> dict[str, Json]:
     """Return the message about one source. `text` alone says all, as Slack, Mattermost and others show it."""
-    verdict = watched.verdict
-    pause = " Nothing is ingested until then." if watched.paused else ""
+    pause = " Nothing is ingested until then." if paused else ""
     text = f"{project}: the source '{verdict.source}' is {verdict.state}: {verdict.because}. {verdict.remedy}{pause}"
     return {
         "text": redact(text.strip()),
@@ -32,7 +29,7 @@ def of_source(project: str, watched: Watched) -> dict[str, Json]:
         "state": verdict.state.value,
         "because": redact(verdict.because),
         "remedy": redact(verdict.remedy),
-        "paused": bool(watched.paused),
+        "paused": paused,
         "at": verdict.at.isoformat(),
     }
 
@@ -57,7 +54,7 @@ def send(space: Workspace, notify: NotifySpec, message: Mapping[str, Json], post
 
     The whole address is never told: with most chat services it is the secret.
     """
-    host = urlsplit(notify.webhook).hostname or ""
+    host = notify.host
     try:
         url = _filled(notify.webhook)
         headers = {}

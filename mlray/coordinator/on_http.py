@@ -168,15 +168,18 @@ def post_json(url: str, body: Mapping[str, Json], headers: Mapping[str, str]) ->
     Raises:
         UnavailableError: nobody answers in time, or they do not take it; the address is not told beyond the host.
     """
-    host = urlsplit(url).hostname
+    host = ""
     try:
+        host = urlsplit(url).hostname or ""
         # Here a proxy of the environment is used: chat services lie outside, and the message holds no key of ours.
         answer = httpx.post(url, json=dict(body), headers=dict(headers), timeout=SHORTLY)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise UnavailableError(
-            f"{host} does not answer: {type(error).__name__}.", remedy="Check the webhook's address and the network."
+            f"the webhook {host} does not answer: {type(error).__name__}.",
+            remedy="Check the webhook's address and the network.",
         ) from None
     if not answer.is_success:
         raise UnavailableError(
-            f"{host} did not take the message: {answer.status_code}.", remedy="Check the webhook's address and its key."
+            f"the webhook {host} did not take the message: {answer.status_code}.",
+            remedy="Check the webhook's address and its key.",
         )

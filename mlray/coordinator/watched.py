@@ -9,10 +9,14 @@ from mlray.ids import Json
 from mlray.records import SourceState, Verdict
 from mlray.spec import NotifySpec
 
-__all__ = ["CRAWL", "NOTICE", "RESUME", "Watched", "after", "fold_sources", "paused", "untold"]
+__all__ = ["CHECKUP", "CRAWL", "NOTICE", "RESUME", "Watched", "after", "fold_sources", "gist", "paused", "untold"]
 
-CRAWL, RESUME, NOTICE = "crawl", "resume", "notice"
-"""Kinds of journal entries: a verdict, a person who lets a source go on, and a message that was sent."""
+CRAWL, RESUME, NOTICE, CHECKUP = "crawl", "resume", "notice", "checkup"
+"""Kinds of journal entries: a verdict, a person who lets a source go on, a message, and stored files hashed again."""
+
+
+KEPT = 10
+"""Findings of one source that wait to be told."""
 
 
 class Said(Protocol):
@@ -38,13 +42,13 @@ class Watched:
     """Why nothing is ingested from it; empty while it may be."""
     since: datetime | None = None
     """When it was paused."""
-    told: str = ""
-    """The verdict that was sent last, as `gist` puts it."""
+    pending: tuple[Verdict, ...] = ()
+    """Findings, each unlike the one before, that no message has told yet; the newest last."""
 
-    @property
-    def gist(self) -> str:
-        """What makes one message different from another: the age of a stale source, which grows, does not."""
-        return f"{self.verdict.state} {self.verdict.listing or self.verdict.because}"
+
+def gist(verdict: Verdict) -> str:
+    """Return what makes one message different from another: the age of a stale source, which grows, does not."""
+    return f"{verdict.state} {verdict.listing or verdict.because}"
 
 
 def fold_sources(entries: Iterable[Said]) -> dict[str, Watched]:
@@ -65,17 +69,16 @@ def after(known: Mapping[str, Watched], entry: Said) -> Mapping[str, Watched]:
         return known
     if entry.kind == RESUME:
         return {**known, source: replace(known[source], paused="", since=None)}
-    if entry.data.get("delivered"):
-        return {**known, source: replace(known[source], told=str(entry.data.get("gist", "")))}
-    return known
+    if not entry.data.get("delivered"):
+        return known
+    left = tuple(one for one in known[source].pending if gist(one) != entry.data.get("gist"))
+    return {**known, source: replace(known[source], pending=left)}
 
 
 def _seen(before: Watched | None, verdict: Verdict) -> Watched:
-    watched = Watched(verdict)
-    if before is not None:
-        watched = replace(before, verdict=verdict)
-        if watched.gist != before.gist:  # what came back after something else is told again
-            watched = replace(watched, told="")
+    watched = replace(before, verdict=verdict) if before else Watched(verdict)
+    if before is None or gist(verdict) != gist(before.verdict):
+        watched = replace(watched, pending=(*watched.pending, verdict)[-KEPT:])
     # Only a person ends a pause: a source that looks whole again may have lost what it had.
     if verdict.state is SourceState.BREAKING and not watched.paused:
         return replace(watched, paused=verdict.because, since=verdict.at)
@@ -90,8 +93,9 @@ def paused(known: Mapping[str, Watched]) -> str:
     return ""
 
 
-def untold(known: Mapping[str, Watched], notify: NotifySpec | None) -> tuple[str, ...]:
-    """Return the sources whose last verdict is still to be sent."""
+def untold(known: Mapping[str, Watched], notify: NotifySpec | None, since: datetime) -> list[Verdict]:
+    """Return the findings after `since` that are still to be told, source by source, the oldest first."""
     if notify is None:
-        return ()
-    return tuple(name for name, one in known.items() if one.verdict.state in notify.on and one.gist != one.told)
+        return []
+    waiting = [verdict for watched in known.values() for verdict in watched.pending]
+    return [verdict for verdict in waiting if verdict.state in notify.on and verdict.at >= since]

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from mlray.coordinator.evidence import money
 from mlray.coordinator.state import State
-from mlray.coordinator.watched import Watched
+from mlray.coordinator.watched import CHECKUP, Watched
 from mlray.coordinator.workspace import Workspace
 from mlray.ids import Json
+from mlray.records import Checkup
 
 __all__ = ["cost", "status"]
 
@@ -19,6 +20,7 @@ def status(space: Workspace, state: State) -> dict[str, Json]:
     head = space.store.head(space.spec.data.table)
     kept = read_kept(space.root / "ray.json")
     endpoint = space.journal.entries(kind="endpoint", subject=space.name)
+    health = [Checkup.from_json(entry.data) for entry in space.journal.entries(kind=CHECKUP, subject=space.name)[-1:]]
     return {
         "project": space.name,
         "endpoint": str(endpoint[-1].data["url"]) if endpoint else None,
@@ -30,7 +32,8 @@ def status(space: Workspace, state: State) -> dict[str, Json]:
         "stage": state.rollout.stage if state.rollout else None,
         "retrainings": state.retrainings,
         "deferred_until": state.deferred_until.isoformat() if state.deferred_until else None,
-        **({"sources": {name: _shown(watched) for name, watched in state.sources.items()}} if state.sources else {}),
+        "sources": {name: _shown(watched) for name, watched in state.sources.items()},
+        "damaged": list(health[0].damaged) if health else [],
         "unfinished": [decision.id for decision in state.open],
         "ray": kept.address if kept else None,
         "journal_entries": newest.seq if newest else 0,

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from mlray.clock import parse_duration
 from mlray.spec._forms import Duration, Name, Part, Share, Wrong, complain
@@ -31,6 +33,17 @@ def _cron(text: object) -> object:
         message = f"'{text}' names a moment that never comes"
         raise ValueError(message) from error
     return text
+
+
+def _address(url: str) -> str:
+    try:
+        named = urlsplit(url).hostname or url.startswith("${")
+    except ValueError:
+        named = None
+    if not named:
+        message = "no address of a web server; write https://host/path, or ${NAME} for a variable of the environment"
+        raise ValueError(message)
+    return url
 
 
 Cron = Annotated[str, BeforeValidator(_cron), Field(examples=["0 3 * * *"])]
@@ -80,18 +93,23 @@ class Schedule(Part):
 
         moments = CronSim(self.cron, _SOME)
         found = [moment for moment, _ in zip(moments, range(60), strict=False)]
-        return min((b - a for a, b in zip(found, found[1:], strict=False)), default=timedelta.max)
+        return min((b - a for a, b in pairwise(found)), default=timedelta.max)
 
 
 class NotifySpec(Part):
     """Who is told of what was found, besides the journal and the log."""
 
-    webhook: Annotated[str, Field(pattern=r"^https?://[^\s/]")]
+    webhook: Annotated[str, AfterValidator(_address), Field(pattern=r"^(https?://|\$\{)\S+$")]
     """Where a JSON object with a `text` is posted. `${NAME}` in it stands for a variable of the environment."""
     key: Name | None = None
     """The file `keys/NAME.key` of the workspace holds a token that goes with it as a bearer."""
     on: Annotated[tuple[Word, ...], Field(min_length=1)] = ("new", "changed", "stale", "breaking", "unreachable")
     """What is told: each verdict once, not at every look that finds the same."""
+
+    @property
+    def host(self) -> str:
+        """Who is told, in a message: with most chat services the rest of the address is a secret."""
+        return urlsplit(self.webhook).hostname or self.webhook
 
 
 class CrawlSpec(Schedule):
