@@ -3,7 +3,9 @@
 from mlray.data._ingest import Run, ingest
 from mlray.data.contract import Before, Checked, Contract
 from mlray.data.crawl import Known, Looked, SourceState, Thing, Verdict, checkup, due, look, next_look
+from mlray.data.plan import Plan, PlanResult, call, col
 from mlray.data.scan import Scanned, ScanPart, Window, scan_here
+from mlray.data.snapshot import Snapshot, commit
 from mlray.data.store import Draft, Store
 
 __all__ = [
@@ -13,15 +15,21 @@ __all__ = [
     "Draft",
     "Known",
     "Looked",
+    "Plan",
+    "PlanResult",
     "Run",
     "ScanPart",
     "Scanned",
+    "Snapshot",
     "SourceState",
     "Store",
     "Thing",
     "Verdict",
     "Window",
+    "call",
     "checkup",
+    "col",
+    "commit",
     "due",
     "ingest",
     "look",

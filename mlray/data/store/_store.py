@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -23,6 +24,9 @@ from mlray.data.store.storage import LocalStorage, open_storage
 from mlray.errors import DataError, StoreError
 from mlray.ids import Json
 from mlray.records import DatasetVersion, Fragment
+
+if TYPE_CHECKING:
+    from mlray.data.snapshot import Snapshot, View
 
 __all__ = ["Store"]
 
@@ -230,6 +234,15 @@ class Store:
             StoreError: a file is missing or damaged.
         """
         return fragment_rows(self.blobs, version, fragment, chosen(version, columns), start, end)
+
+    def snapshot(self, ref: str, view: "View | None" = None) -> "Snapshot":
+        """Return the version that `ref` names (see `resolve`), to be read as Arrow, pandas, batches or Ray Data.
+
+        With `view`, columns are masked or dropped before anybody sees them.
+        """
+        from mlray.data.snapshot import Snapshot  # which is built on stores
+
+        return Snapshot.of(self, ref, view)
 
     def verify(self, version: DatasetVersion) -> int:
         """Read every file of `version`, compare it with its name, and return how many there are.
