@@ -19,8 +19,10 @@ from mlray.data._convert import flat
 from mlray.data._mapping import Mapped
 from mlray.data._meaning import digest_of_rows
 from mlray.data._pipeline import Step, unknown_columns
+from mlray.data._quality import RuleResult, RuleTally, tally
 from mlray.data._quarantine import Faults
 from mlray.data._rules import Rule
+from mlray.data._views import View
 from mlray.errors import DataError, RequestError
 from mlray.ids import Json
 from mlray.spec import Data, MappingSpec
@@ -188,6 +190,22 @@ class Contract:
             _request.read_column(self._joined[name], columns[name], lenient=lenient) for name in self.request_columns
         ]
         return pa.Table.from_arrays(arrays, schema=self.request_schema)
+
+    def quality(self, table: pa.Table) -> tuple[RuleResult, ...]:
+        """Return what the contract's rules on whole tables say of the finished `table`, in the contract's order."""
+        return tuple(one.result() for one in self.tally(table))
+
+    def tally(self, table: pa.Table) -> tuple[RuleTally, ...]:
+        """Return what each rule counts in one part of a table; tallies of the parts merge to that of the whole.
+
+        A rule whose column is not in `table` is left out.
+        """
+        rules = [rule for rule in self.data.quality if set(rule.columns) <= set(table.column_names)]
+        return tuple(tally(rule, table, self.data.key) for rule in rules)
+
+    def view(self, tenant: str, *, secret: bytes = b"") -> View:
+        """Return what `tenant` sees of classified columns; `secret` is the key of digests."""
+        return View.of(self.data, tenant, secret=secret)
 
     def target(self, table: pa.Table) -> pa.ChunkedArray:
         """Return whether each row of `table` is a positive: booleans without nulls, shape [n]."""

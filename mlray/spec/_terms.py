@@ -83,7 +83,7 @@ class QualityRule(Part):
     @property
     def label(self) -> str:
         """The name, or metric and columns."""
-        return self.name or f"{self.metric}({', '.join(self.columns)})"
+        return self.name or (f"{self.metric}({', '.join(self.columns)})" if self.columns else self.metric)
 
     @model_validator(mode="after")
     def _sensible(self, info: ValidationInfo) -> Self:
