@@ -1,17 +1,25 @@
 """A table as people edit it: every edit is a version, and every version stays as it was."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.clock import Clock, SystemClock
 from mlray.data.store import Store
+from mlray.data.store._edit import Append, Edit, Rollback, Said, make
+from mlray.data.store._edit_columns import AddColumn, DropColumn, RenameColumn, Reorder
+from mlray.data.store._edit_dump import Replace
+from mlray.data.store._edit_rows import Delete, DeleteWhere, Upsert, key_columns
+from mlray.data.store._reading import chosen, empty
+from mlray.data.store._types import plain, type_of
+from mlray.errors import DataError, NotFoundError
 from mlray.records import DatasetVersion
 
 __all__ = ["Table"]
 
-Rows = pa.Table | pa.RecordBatch
+Rows: TypeAlias = pa.Table | pa.RecordBatch
 """What edits take; pandas frames through `pa.Table.from_pandas`."""
 
 Ref = int | str | DatasetVersion
@@ -22,8 +30,9 @@ class Table:
     """One branch of a table in a store; picklable.
 
     Every edit takes `author` and `note`, which the version keeps, `once`, a name under which the same edit may be
-    repeated without happening twice, and `base`, the version that the rows were computed from (the head by default).
-    Two edits of different rows or columns both happen; one of rows that were changed since its base is refused.
+    repeated without happening twice, and returns the new version, or the head where nothing changes. Edits of rows take
+    `base`, the version that they were computed from (the head by default). Two edits of different rows or columns both
+    happen; one of rows that somebody else changed since its base is refused as a ConflictError.
     """
 
     def __init__(self, store: Store, name: str, branch: str = "main", *, clock: Clock | None = None) -> None:
@@ -38,17 +47,33 @@ class Table:
         """The newest version of this branch, or None before the first."""
         return self.store.head(self.name, self.branch_name)
 
-    def version(self, ref: Ref) -> DatasetVersion:
-        """Return a version by number, `v3`, tag or branch; NotFoundError lists those there are."""
-        raise NotImplementedError
+    def version(self, ref: Ref | None = None) -> DatasetVersion:
+        """Return a version by number, `v3`, tag or branch, the head by default; NotFoundError lists what there is."""
+        if isinstance(ref, DatasetVersion):
+            return ref
+        if ref is not None:
+            return self.store.version(self.name, ref)
+        head = self.head
+        if head is None:
+            raise NotFoundError(f"'{self.name}' has no version yet.", remedy="Append rows first.")
+        return head
 
     def log(self) -> list[DatasetVersion]:
         """Return the versions that led to the head, newest first."""
-        raise NotImplementedError
+        head = self.head
+        if head is None:
+            return []
+        found = [head]
+        for version in reversed(self.store.versions(self.name)):
+            # Equal content on two branches has one digest: only the newest before the child can be its parent.
+            if version.number < found[-1].number and version.digest in found[-1].parents:
+                found.append(version)
+        return found
 
     def read(self, ref: Ref | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return the rows of a version, the head by default."""
-        raise NotImplementedError
+        """Return the rows of a version, the head by default; columns without rows where there are none."""
+        version = self.version(ref)
+        return self.store.read(version, columns) if version.fragments else empty(chosen(version, columns))
 
     def append(
         self,
@@ -61,8 +86,17 @@ class Table:
         note: str = "",
         once: str = "",
     ) -> DatasetVersion:
-        """Add rows as a new fragment; columns that the table does not have are added to it."""
-        raise NotImplementedError
+        """Add rows, a table or a stream of them, as new fragments; columns that the table lacks are added to it.
+
+        `time` names the event-time column and `key` the columns that tell rows apart; both stay until others are named.
+        Keys are not compared: rows that may be there already are for `upsert`.
+
+        Raises:
+            DataError: a value does not fit the table's type.
+        """
+        said = self._said(author, note, once)
+        edit = Append(self.store, self.name, _parts(rows), said, source=source, time=time, key=key)
+        return self._make(edit, said)
 
     def upsert(
         self,
@@ -74,8 +108,21 @@ class Table:
         note: str = "",
         once: str = "",
     ) -> DatasetVersion:
-        """Give the rows with these keys these values, storing only those that differ; rows of unknown keys are added."""
-        raise NotImplementedError
+        """Give the rows with these keys these values, storing only those that differ; rows of unknown keys are added.
+
+        Columns that `rows` lack stay as they are. `key` is the table's own by default.
+
+        Raises:
+            ConflictError: somebody changed one of these rows, in one of these columns, since `base`.
+            DataError: a key is given twice, there is no key, or a value does not fit the table's type.
+        """
+        said = self._said(author, note, once)
+        table = plain(rows)
+        names = tuple(key) or self._key()
+        for name in names:
+            if name not in table.column_names:
+                raise DataError(f"The rows have no column '{name}' for a key.", remedy="Give the key with each row.")
+        return self._make(Upsert(self.store, self.name, table, names, said), said, base)
 
     def delete(
         self,
@@ -86,8 +133,17 @@ class Table:
         note: str = "",
         once: str = "",
     ) -> DatasetVersion:
-        """Delete the rows with these keys (a table of key columns, or values of a single key) or of this expression."""
-        raise NotImplementedError
+        """Delete the rows with these keys (a table of key columns, or values of a single key) or of this expression.
+
+        Keys that no row has are no fault. Earlier versions keep the rows.
+
+        Raises:
+            ConflictError: somebody changed one of the rows with these keys since `base`.
+        """
+        said = self._said(author, note, once)
+        if isinstance(which, pc.Expression):
+            return self._make(DeleteWhere(self.store, which, said), said, base)
+        return self._make(Delete(self.store, plain(self._keys(which)), said), said, base)
 
     def replace(
         self,
@@ -102,9 +158,14 @@ class Table:
         """Make `rows`, a whole new dump, the table, storing only what differs from the head.
 
         With `key`, rows are found again in any order, and their places in the table stay. Without, they are compared
-        place by place: a dump in the same order shares every column that is equal.
+        place by place: a dump in the same order shares every column that is equal, and is read as a stream.
+
+        Raises:
+            ConflictError: somebody committed anything since `base`.
+            DataError: a key is given twice, or a column of the key is missing.
         """
-        raise NotImplementedError
+        said = self._said(author, note, once)
+        return self._make(Replace(self.store, self.name, _parts(rows), key, said), said, base)
 
     def add_column(
         self,
@@ -116,37 +177,84 @@ class Table:
         note: str = "",
         once: str = "",
     ) -> DatasetVersion:
-        """Add a column computed from others, fragment by fragment: `derive` gets the inputs and returns its values."""
-        raise NotImplementedError
+        """Add a column computed from others, fragment by fragment: `derive` gets the inputs and returns its values.
+
+        It may run on several threads, and again for fragments that somebody else changes meanwhile.
+
+        Raises:
+            DataError: the name is taken, an input is unknown, or `derive` does not return one value for each row.
+        """
+        said = self._said(author, note, once)
+        return self._make(AddColumn(self.store, name, inputs, derive, said), said)
 
     def drop_column(self, name: str, *, author: str = "", note: str = "", once: str = "") -> DatasetVersion:
         """Drop a column: earlier versions keep it, and a new column of the same name is another one."""
-        raise NotImplementedError
+        said = self._said(author, note, once)
+        return self._make(DropColumn(name, said), said)
 
     def rename_column(self, old: str, new: str, *, author: str = "", note: str = "", once: str = "") -> DatasetVersion:
         """Rename a column; nothing is written but the manifest."""
-        raise NotImplementedError
+        said = self._said(author, note, once)
+        return self._make(RenameColumn(old, new, said), said)
 
     def reorder(self, names: Sequence[str], *, author: str = "", note: str = "", once: str = "") -> DatasetVersion:
         """Put the columns into the order of `names`, which must be all of them."""
-        raise NotImplementedError
+        said = self._said(author, note, once)
+        return self._make(Reorder(names, said), said)
 
     def rollback(self, to: Ref, *, author: str = "", note: str = "", once: str = "") -> DatasetVersion:
-        """Make a new version with the content of an earlier one."""
-        raise NotImplementedError
+        """Make a new version with the content of an earlier one; ConflictError where somebody commits meanwhile."""
+        said = self._said(author, note, once)
+        return self._make(Rollback(self.version(to), said), said)
 
     def tag(self, name: str, ref: Ref | None = None) -> None:
-        """Give a version, the head by default, a name that stays with it."""
-        raise NotImplementedError
+        """Give a version, the head by default, a name that stays with it; ConflictError where another has the name."""
+        self.store.tag(self.name, name, self.version(ref).number)
 
     def untag(self, name: str) -> None:
-        """Take a tag away."""
-        raise NotImplementedError
+        """Take a tag away; NotFoundError where there is none."""
+        self.store.untag(self.name, name)
 
     def tags(self) -> Mapping[str, int]:
         """Return tag → version number."""
-        raise NotImplementedError
+        return self.store.tags(self.name)
 
     def branch(self, name: str, start: Ref | None = None) -> "Table":
-        """Begin a branch at a version, the head by default, and return it."""
-        raise NotImplementedError
+        """Begin a branch at a version, the head by default, and return it; ConflictError where the name is taken."""
+        self.store.branch(self.name, name, self.version(start).number)
+        return Table(self.store, self.name, name, clock=self.clock)
+
+    def _said(self, author: str, note: str, once: str) -> Said:
+        return Said(self.clock.now(), author, note, once)
+
+    def _make(self, edit: Edit, said: Said, base: Ref | None = None) -> DatasetVersion:
+        since = None if base is None else self.version(base)
+        return make(self.store, self.name, self.branch_name, edit, said, since)
+
+    def _key(self) -> tuple[str, ...]:
+        head = self.head
+        if head is None or not head.key:
+            raise DataError(f"'{self.name}' has no key.", remedy="Name the columns that tell its rows apart: key=[…].")
+        return head.key
+
+    def _keys(self, which: Rows | Sequence[object]) -> pa.Table:
+        if isinstance(which, pa.Table):
+            return which
+        if isinstance(which, pa.RecordBatch):
+            return pa.Table.from_batches([which])
+        key = key_columns(self.version(), self._key())
+        if len(key) > 1:
+            raise DataError(
+                f"The key of '{self.name}' is {', '.join(column.name for column in key)}.",
+                remedy="Give a table with these columns.",
+            )
+        try:
+            return pa.table({key[0].name: pa.array(which, type_of(key[0].type))})
+        except (pa.ArrowException, TypeError) as error:
+            raise DataError(
+                f"'{key[0].name}' is {key[0].type}: {error}.", remedy="Give values of this type."
+            ) from error
+
+
+def _parts(rows: Rows | Iterable[Rows]) -> Iterable[Rows]:
+    return [rows] if isinstance(rows, pa.Table | pa.RecordBatch) else rows

@@ -20,7 +20,7 @@ from mlray.errors import DataError, StoreError
 from mlray.ids import Json, canonical, digest
 from mlray.records import Fragment
 
-__all__ = ["POSITION", "ROW_GROUP", "Blobs", "read_columns"]
+__all__ = ["POSITION", "ROW_GROUP", "Blobs", "read_columns", "row_groups"]
 
 ROW_GROUP = 1_000_000
 """Rows that are compressed together; a quarter of it costs a sixth more bytes."""
@@ -47,7 +47,7 @@ class Blobs:
         time: str = "",
     ) -> Fragment:
         """Write rows as one file, row group by row group; the same rows give the same file however they are cut."""
-        groups = _groups(parts, schema)
+        groups = row_groups(parts, schema)
         try:
             first = next(groups)
         except StopIteration:
@@ -198,7 +198,7 @@ def _with(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
     yield from rest
 
 
-def _groups(parts: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema | None) -> Iterator[pa.Table]:
+def row_groups(parts: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema | None) -> Iterator[pa.Table]:
     """Yield the rows cut into row groups, each in one piece; one empty group where there are none."""
     held: list[pa.Table] = []
     count, given = 0, False

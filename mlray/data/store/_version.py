@@ -57,7 +57,7 @@ def version_of(
     named = {column.name for column in columns}
     if missing := [name for name in key if name not in named]:
         raise DataError(f"'{table}' has no column '{missing[0]}' for its key.", remedy=f"It has {', '.join(named)}.")
-    rekeyed = head is not None and head.key != key
+    rekeyed = head is not None and _ids(head.columns, head.key) != _ids(columns, key)
     fragments = tuple(
         _bound(fragment, columns, key, time, f"{number}-{place}")
         if not fragment.id
@@ -140,6 +140,11 @@ def _time(draft: Draft, head: DatasetVersion | None, columns: Sequence[Column]) 
     if head is not None and head.time and any(column == head.column(head.time) for column in columns):
         return head.time
     return next((one.time for one in draft.fragments if not one.id and one.time in names), "")
+
+
+def _ids(columns: Sequence[Column], names: Sequence[str]) -> list[str]:
+    known = {column.name: column.id for column in columns}
+    return [known[name] for name in names]
 
 
 def _kept_key(head: DatasetVersion | None, columns: Sequence[Column]) -> tuple[str, ...]:
