@@ -99,7 +99,7 @@ class Schedule(Part):
 class NotifySpec(Part):
     """Who is told of what was found, besides the journal and the log."""
 
-    webhook: Annotated[str, AfterValidator(_address), Field(pattern=r"^(https?://|\$\{)\S+$")]
+    webhook: Annotated[str, Field(pattern=r"^(https?://|\$\{)\S+$"), AfterValidator(_address)]
     """Where a JSON object with a `text` is posted. `${NAME}` in it stands for a variable of the environment."""
     key: Name | None = None
     """The file `keys/NAME.key` of the workspace holds a token that goes with it as a bearer."""

@@ -178,7 +178,7 @@ def judge(
         files=len(marks),
         fresh=len(seen.new) + len(seen.differing),
         newest=newest,
-        rows=sum(max(thing.rows, 0) for thing in sight.things.values()),
+        rows=sum(_added(known, name, thing) for name, thing in sight.things.items()),
         read=sight.read,
         listing=digest_of_listing(marks),
         notes=tuple(notes),
@@ -201,7 +201,7 @@ def _rules(case: _Case) -> tuple[SourceState, str, str]:
             return SourceState.UNCHANGED, f"nothing after {_minute(newest)}, which is ingested already", ""
         return SourceState.NEW, f"first seen: {_count(len(seen.new))}{_up_to(newest)}", ""
     if grown := [*seen.new, *seen.differing]:
-        rows = sum(max(sight.things[name].rows, 0) for name in grown if name in sight.things)
+        rows = sum(_added(known, name, sight.things[name]) for name in grown if name in sight.things)
         more = f", {rows:,} rows" if rows else ""
         return SourceState.NEW, f"{_names(grown)} {_are(grown)} new{more}{_up_to(newest)}", ""
     return SourceState.UNCHANGED, f"{_count(len(known.things))} as at the last look{_up_to(newest)}", ""
@@ -248,6 +248,12 @@ def _expected(usual: list[float], rate: float | None) -> float | None:
     spread = 1.4826 * median(abs(one - centre) for one in logs)
     far = abs(log(max(rate, 0.5)) - centre) > max(SPREADS * spread, log(TIMES))
     return exp(centre) if far else None
+
+
+def _added(known: Known, name: str, thing: Thing) -> int:
+    """Return how many of a thing's rows were not there before, as far as its counts tell."""
+    before = known.things.get(name)
+    return max(thing.rows - max(before.rows, 0), 0) if before is not None else max(thing.rows, 0)
 
 
 def _grew(before: Thing, after: Thing | None) -> bool:

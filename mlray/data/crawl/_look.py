@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mlray.clock import parse_duration
 from mlray.data import sources
 from mlray.data.contract import Contract
-from mlray.data.crawl._judge import Known, Sight, Thing, compared, digest_of_listing, judge, learnt
+from mlray.data.crawl._judge import Known, Sight, compared, digest_of_listing, judge, learnt
+from mlray.data.crawl._outside import brought_here, look_into_rows
 from mlray.data.crawl._sight import Glass, look_into
 from mlray.data.sources import SourceFile
 from mlray.errors import InputError, MlrayError, UnavailableError
 from mlray.records import DatasetVersion, SourceState, Verdict
-from mlray.spec import CrawlSpec, Data
+from mlray.spec import CrawlSpec, Data, SourceSpec
 
 __all__ = ["Looked", "held_until", "look"]
 
@@ -58,7 +60,7 @@ def look(
         lookup = None if name == data.table else name
         marks, files = _listing(data, folder, lookup)
         glass = Glass(contract, lookup, crawl.sample, crawl.tolerance, everything)
-        sight = _sight(glass, known, marks, files)
+        sight = _sight(glass, known, marks, files, folder)
     except (InputError, UnavailableError) as error:
         return Looked(_unreachable(name, known, error, now), known)
     promise = _promise(data, crawl, name)
@@ -79,27 +81,32 @@ def held_until(head: DatasetVersion | None) -> datetime | None:
         return None
 
 
-def _sight(glass: Glass, known: Known, marks: dict[str, str], files: dict[str, SourceFile]) -> Sight:
+def _sight(glass: Glass, known: Known, marks: dict[str, str], files: dict[str, SourceFile], folder: Path) -> Sight:
     """Return what is in those files that have to be looked into; nothing is read where the listing is known."""
     if not glass.everything and known.contract == glass.contract.digest and known.listing == digest_of_listing(marks):
         return Sight(trouble=known.trouble, remedy=known.remedy, read="nothing")
     seen = compared(known, marks)
     again = glass.everything or known.contract != glass.contract.digest
     names = list(marks) if again else [*seen.new, *seen.differing]
-    wanted = [files[name] for name in names if name in files]
-    if not wanted:  # what is no file tells by its mark alone that it has changed
-        return Sight({name: Thing(marks[name]) for name in names}, read="nothing")
-    return look_into(glass, wanted, marks)
+    spec = _spec(glass.contract.data, glass.lookup)
+    if spec.kind != "files":  # there is one mark, and it is another than before
+        return look_into_rows(glass, spec, folder, *next(iter(marks.items()))) if names else Sight(read="nothing")
+    with TemporaryDirectory() as aside:
+        return look_into(glass, [brought_here(files[name], Path(aside)) for name in names], marks)
+
+
+def _spec(data: Data, lookup: str | None) -> SourceSpec:
+    return data.lookups[lookup].origin if lookup else data.origin
 
 
 def _listing(data: Data, folder: Path, lookup: str | None) -> tuple[dict[str, str], dict[str, SourceFile]]:
-    """Return the marks of all that the source has, and those of them that can be opened."""
-    spec = data.lookups[lookup].origin if lookup else data.origin
+    """Return the marks of all that the source has, and its files."""
+    spec = _spec(data, lookup)
     # The same section with only this source in it. A lookup of a database may not have the event time.
     alone = data.model_copy(update={"source": spec, "lookups": {}, **({"time": ""} if lookup else {})})
     probe = sources.probe(alone, folder)
     marks = {file.name: f"{file.size}:{file.modified}:{file.etag}" for file in probe.files} | dict(probe.marks)
-    return marks, {file.name: file for file in probe.files if file.path is not None or file.key}
+    return marks, {file.name: file for file in probe.files}
 
 
 def _promise(data: Data, crawl: CrawlSpec, source: str) -> timedelta | None:

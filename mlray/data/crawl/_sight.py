@@ -1,7 +1,7 @@
 """Looking into files: footers first, then a few rows, and all of them only where those look bad."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from mlray.data.crawl._judge import Sight, Thing
 from mlray.data.sources import SourceFile
 from mlray.errors import DataError
 
-__all__ = ["Glass", "look_into"]
+__all__ = ["Glass", "look_into", "try_rows"]
 
 AT_ONCE = 250_000
 """Rows that are held at once where everything is read."""
@@ -125,11 +125,25 @@ def _try(glass: Glass, files: Sequence[SourceFile], found: _Found, *, everything
         found.read = "everything" if everything or file.format != "parquet" else "sample"
         for rows in _batches(glass, file, everything=everything):
             try:
-                checked = glass.contract.apply(rows, file.name, lookup=glass.lookup)
-            except DataError as error:
+                tried, aside = try_rows(glass, file.name, [rows])
+            except DataError as error:  # of the contract alone: reading has been done
                 raise _Unfit(error) from error
-            found.tried += rows.num_rows
-            found.aside.update(checked.reasons)
+            found.tried += tried
+            found.aside.update(aside)
+
+
+def try_rows(glass: Glass, source: str, parts: Iterable[pa.Table]) -> tuple[int, Counter[str]]:
+    """Return how many rows were tried against the contract, and how many it sets aside, by reason.
+
+    Raises:
+        DataError: a column is missing, or of a type that never fits.
+    """
+    tried, aside = 0, Counter[str]()
+    for rows in parts:
+        checked = glass.contract.apply(rows, source, lookup=glass.lookup)
+        tried += rows.num_rows
+        aside.update(checked.reasons)
+    return tried, aside
 
 
 def _batches(glass: Glass, file: SourceFile, *, everything: bool) -> Iterator[pa.Table]:

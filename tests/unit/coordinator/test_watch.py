@@ -7,12 +7,23 @@ import pytest
 
 from mlray.coordinator.act import Outcome
 from mlray.coordinator.policy import Facts
+from mlray.coordinator.state import State
 from mlray.coordinator.watch import Senses, Watch
 from mlray.costs import promise
 from mlray.costs import state as budget_state
 from mlray.errors import DataError, RequestError, UnavailableError
 from mlray.journal import Journal, open_journal
-from mlray.records import Act, Decision, Endpoint, GateResult, ModelVersion, Scorecard, Spend
+from mlray.records import (
+    Act,
+    Decision,
+    Endpoint,
+    GateResult,
+    ModelVersion,
+    Scorecard,
+    SourceState,
+    Spend,
+    Verdict,
+)
 from mlray.serving.rollout import Evidence
 from tests.unit.coordinator.facts import DAY, NOON, WEEK, budget, facts, performance, price, spec, table
 
@@ -139,6 +150,26 @@ def test_wherever_the_power_is_cut_nothing_is_lost_and_nothing_trained_twice(cut
     assert (state.live, world.table.live, state.open) == (1, 1, ())
     assert acts(journal) == ["retrain", "promote"]
     assert len(journal.entries(kind="spend")) == 1
+
+
+def test_sources_are_looked_at_first_and_only_where_the_project_asks_for_it():
+    journal, world, looks = open_journal("memory://"), World(), []
+
+    def looking(state: State, now: datetime) -> None:
+        assert not acts(journal)
+        looks.append(now)
+        found = Verdict("rows", SourceState.BREAKING, "no column 'x'", now)
+        journal.append("crawl", "flights/rows", found.to_json(), at=now)
+
+    senses = replace(watch(journal, world)._senses, crawl=looking)
+    Watch(spec(), open_journal("memory://"), senses, World()).tick(NOON)
+    assert looks == []
+    state = Watch(spec(crawl={}), journal, senses, world).tick(NOON)
+    assert (looks, world.trainings, state.sources["rows"].paused) == ([NOON], [], "no column 'x'")
+    (held,) = journal.entries(kind="decision")
+    assert held.data["act"] == "hold"
+    assert held.data["because"] == "nothing is live yet, but the source 'rows' is paused: no column 'x'"
+    assert state.last_look == NOON
 
 
 def test_a_retraining_goes_by_shadow():
