@@ -1,0 +1,104 @@
+"""Looks at sources that are no files on this machine."""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from mlray.data import SourceState, look
+from tests.unit.data.samples import NOON, orders, spec, write
+
+HOUR = timedelta(hours=1)
+COLUMNS = "at, 'order', shop, weight, gift, days_back"
+
+
+@pytest.fixture
+def database(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute(f"CREATE TABLE orders ({COLUMNS})")
+        connection.commit()
+        yield connection
+
+
+def sell(database, number, hour=0, shop="north"):
+    at = (NOON + hour * HOUR).strftime("%Y-%m-%d %H:%M:%S")
+    database.execute("INSERT INTO orders VALUES (?, ?, ?, 1.5, 1, 0)", (at, number, shop))
+    database.commit()
+
+
+def asked(tmp_path, known=None, **more):
+    data = spec(source={"sql": f"sqlite:///{tmp_path}/shop.db", "table": "orders"}, **more)
+    return look(data, tmp_path, None, now=NOON + HOUR, known=known)
+
+
+def test_a_database_that_did_not_change_is_not_read(database, tmp_path):
+    sell(database, 1)
+    first = asked(tmp_path)
+    again = asked(tmp_path, first.known)
+    assert (first.verdict.state, first.verdict.rows, first.verdict.newest) == (SourceState.NEW, 1, NOON)
+    assert (again.verdict.state, again.verdict.read) == (SourceState.UNCHANGED, "nothing")
+
+
+def test_rows_that_were_added_are_new_and_rows_that_are_gone_a_change(database, tmp_path):
+    sell(database, 1)
+    sell(database, 2)
+    known = asked(tmp_path).known
+    sell(database, 3, hour=1)
+    more = asked(tmp_path, known)
+    assert (more.verdict.state, more.verdict.rows) == (SourceState.NEW, 1)
+    database.execute("DELETE FROM orders WHERE shop = 'north'")
+    database.commit()
+    assert asked(tmp_path, more.known).verdict.state is SourceState.CHANGED
+
+
+def test_a_column_that_is_gone_breaks_the_contract_also_of_an_empty_table(database, tmp_path):
+    sell(database, 1)
+    known = asked(tmp_path).known
+    database.execute("ALTER TABLE orders RENAME COLUMN gift TO present")
+    sell(database, 2)
+    broken = asked(tmp_path, known).verdict
+    assert (broken.state, "no column 'gift'" in broken.because) == (SourceState.BREAKING, True)
+    database.execute("DELETE FROM orders")
+    database.commit()
+    assert asked(tmp_path, known).verdict.state is SourceState.BREAKING
+
+
+def test_rows_that_the_contract_sets_aside_are_noticed(database, tmp_path):
+    for number in range(4):
+        sell(database, number + 1, shop="west")
+    assert asked(tmp_path).verdict.because.startswith("4 of 4 rows would be set aside")
+
+
+def test_a_table_that_is_gone_is_unreachable(database, tmp_path):
+    database.execute("DROP TABLE orders")
+    database.commit()
+    assert asked(tmp_path).verdict.state is SourceState.UNREACHABLE
+
+
+def test_a_download_is_made_only_when_the_headers_differ(tmp_path):
+    folder = tmp_path / "served"
+    asks = []
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            asks.append(self.command)
+
+    write(folder, "orders.parquet", orders({}))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        data = spec(source=f"http://127.0.0.1:{server.server_port}/orders.parquet")
+        first = look(data, tmp_path, None, now=NOON)
+        fetched = asks.count("GET")
+        again = look(data, tmp_path, None, now=NOON, known=first.known)
+        assert (asks.count("GET"), again.verdict.state) == (fetched, SourceState.UNCHANGED)
+        write(folder, "orders.parquet", orders({}, {"order": 2}).drop_columns("gift"))
+        broken = look(data, tmp_path, None, now=NOON, known=first.known)
+        server.shutdown()
+    gone = look(data, tmp_path, None, now=NOON, known=first.known)
+    assert (first.verdict.state, first.verdict.rows, fetched) == (SourceState.NEW, 1, 1)
+    assert broken.verdict.state is SourceState.BREAKING
+    assert gone.verdict.state is SourceState.UNREACHABLE
