@@ -70,8 +70,12 @@ def _node(node: "Node", trace: "Trace") -> str:
     if node.kind == "endpoint":
         steps = [link for link in trace.links if link.end == node.id]
         return "\n".join(f"{node.name}: {_release(link)}" for link in sorted(steps, key=_when))
-    rows = sum(link.rows for link in trace.links if link.start == node.id and node.kind == "source")
-    return f"{node.name}  {node.about}".rstrip() + (f"  {rows:,} rows" if rows and not node.about else "")
+    about = node.about.partition(":")[0]  # of a refused model the verdict alone; --json has the reason
+    if node.kind == "source":
+        # The same rows go into version after version; the largest has them all.
+        rows = max((link.rows for link in trace.links if link.start == node.id), default=0)
+        about = f"{rows:,} rows" if rows else ""
+    return f"{node.name}  {about}".rstrip()
 
 
 def _release(link: "Link") -> str:

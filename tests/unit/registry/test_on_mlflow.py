@@ -296,3 +296,27 @@ def test_two_processes_register_at_once_without_a_word(tmp_path):
     found = registry.versions("flights")
     assert [known.number for known in found] == list(range(1, 13))
     assert len({known.caused_by for known in found}) == 12
+
+
+def test_the_versions_themselves_say_where_they_answer(registry):
+    for _ in range(2):
+        registry.register(version())
+    registry.set_alias("flights", "live", 1)
+    registry.set_alias("flights", "candidate", 2)
+    registry.set_alias("flights", "live", 2)
+
+    def told(number):
+        return registry._client.get_model_version("flights", str(number)).tags["mlray.endpoint"]
+
+    assert told(1) == "flights: live no longer"
+    assert told(2) == "flights: live"
+
+
+def test_runs_are_found_by_the_digest_of_what_they_learnt_from(registry):
+    made = registry.log_experiment("flights", experiment(), dataset())
+    folder = registry._client.get_experiment_by_name("flights").experiment_id
+    found = registry._client.search_runs([folder], f"dataset.digest = '{'d' * 36}'")
+    assert [run.info.run_id for run in found] == [made.tracking]
+    (given,) = found[0].inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.source_type) == ("departures@v1", "mlray")
+    assert {tag.key: tag.value for tag in given.tags}["mlray.version"] == "1"
