@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from mlray.console import report
+from mlray.console.quality import profile_page
 
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )
 SAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "console" / "sample_story.py"))
+PROFILE = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "console" / "quality" / "sample_profile.py"))
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
@@ -111,4 +113,13 @@ def test_marks_answer_to_pointing_instead_of_the_browsers_own_titles(look):
     page = look()
     assert 'data-tip="June 2013, with retraining (as served): error' in page
     assert not re.search(r"<circle[^>]*><title>", page)
+    assert re.search(r'<button type="button" id="save">', page)
+
+
+def test_the_profile_opens_whole_and_answers_to_pointing(look, tmp_path):
+    file = tmp_path / "profile.html"
+    file.write_text(profile_page(PROFILE["sample_profile"]()), encoding="utf-8")
+    page = look(page=file)
+    assert "<title>orders@v2: profile" in page
+    assert 'data-tip="north: 200 rows, 80.0%; 71.4% in orders@v1"' in page
     assert re.search(r'<button type="button" id="save">', page)

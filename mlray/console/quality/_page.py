@@ -168,7 +168,7 @@ def _labels(profile: DataProfile) -> Iterable[Safe]:
     )
     if one.worst:
         shown = _suspects(one.worst, profile.target)
-        least = tag("summary", f"The {len(one.worst)} answers that surprise most")
+        least = tag("summary", f"What surprises most: {count(len(one.worst), 'answer')}")
         yield shown if one.trusted else tag("details", least, shown)
 
 
