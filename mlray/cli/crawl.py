@@ -26,9 +26,9 @@ def crawl(
     everything: Annotated[bool, typer.Option("--all", help="Read every row, also of what has not changed.")] = False,
     json: Json = False,
 ) -> None:
-    """Look at the sources: unchanged, new, changed, stale, breaking or unreachable.
+    """Look at the sources: what is new, changed, late or broken.
 
-    What has not changed is not read. A source that breaks its contract is paused (exit code 2) until
+    Each is unchanged, new, changed, stale, breaking or unreachable; what is unchanged is not read. A source that breaks its contract is paused (exit code 2) until
     `mlray source resume`. With a section `crawl` in mlray.yaml the coordinator looks by itself.
     """
     from mlray.records import Checkup
