@@ -173,7 +173,7 @@ def _joined(parts: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
         columns = [_as(part.column(place), field.type) for place, field in enumerate(schema)]
         tables.append(pa.Table.from_arrays(columns, schema=schema))
     rows = pa.concat_tables(tables) if tables else schema.empty_table()
-    return rows.unify_dictionaries().combine_chunks()
+    return rows.unify_dictionaries()
 
 
 def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:

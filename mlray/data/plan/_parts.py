@@ -22,7 +22,7 @@ LEAST_ROWS = 131_072
 PARTS = 8
 """Parts that small data are cut into, so that every core has work. The same everywhere: so are the results' digits."""
 
-BATCH_ROWS = 131_072
+BATCH_ROWS = 65_536
 """Rows that are in the works at a time; they and what is derived from them fit a processor's outer cache, nearly."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
 import ray
 
 from mlray.data.plan._parts import Part
@@ -54,13 +55,20 @@ def _resources() -> dict[str, float]:
 
 @ray.remote(num_cpus=1, max_retries=3)
 def _do(work: Work, number: int, part: Part) -> Done | MlrayError:
-    import pyarrow as pa
-
-    # One CPU was asked for: more threads would compete with the tasks beside this one.
-    pa.set_cpu_count(1)
-    pa.set_io_thread_count(2)
+    _settle()
     try:
         return work.do(number, part)
     except MlrayError as error:
         # Handed back as a value: raised here, Ray would wrap it in its own error with a long trace.
         return error
+    finally:
+        # The worker lives on: what it keeps for its next task is missing elsewhere.
+        pa.default_memory_pool().release_unused()
+
+
+def _settle() -> None:
+    """Make this worker a good neighbour, for Arrow by itself takes every core and keeps what it frees."""
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(2)
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
