@@ -17,7 +17,7 @@ from benchmarks.frame import Aim, Row, known
 from benchmarks.peers import ROOT
 
 WRITERS, EACH, KILLS = 4, 50, 50
-LIFE = (0.005, 0.15)
+LIFE = (0.01, 0.3)
 """Seconds that a killed writer may commit."""
 
 

@@ -14,8 +14,7 @@ from benchmarks.data.contenders.job import empty, told
 from benchmarks.data.contenders.ours_contract import section
 from benchmarks.data.made import DEVICES, SMALL
 from benchmarks.data.workers import serve
-from mlray.data import Store, ingest
-from mlray.data.plan import Plan, call, col
+from mlray.data import Plan, Snapshot, Store, call, col, ingest
 from mlray.data.table import Table
 from mlray.spec import Data
 
@@ -98,7 +97,7 @@ def keep(files: list[str], folder: str) -> None:
 
 def read_version(folder: str, version: int) -> dict[str, int]:
     """Read a version through Ray Data."""
-    rows = Table(Store(folder), "rows").at(version).to_ray()
+    rows = Snapshot.of(Store(folder), f"rows@v{version}").to_ray()
     sizes = [(table.num_rows, table.nbytes) for table in rows.iter_batches(batch_format="pyarrow", batch_size=None)]
     return {"rows": sum(size[0] for size in sizes), "bytes": sum(size[1] for size in sizes)}
 
