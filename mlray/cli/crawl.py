@@ -28,8 +28,9 @@ def crawl(
 ) -> None:
     """Look at the sources: what is new, changed, late or broken.
 
-    Each is unchanged, new, changed, stale, breaking or unreachable; what is unchanged is not read. A source that breaks its contract is paused (exit code 2) until
-    `mlray source resume`. With a section `crawl` in mlray.yaml the coordinator looks by itself.
+    Each is unchanged, new, changed, stale, breaking or unreachable; what is unchanged is not read. A source that breaks
+    its contract is paused (exit code 2) until `mlray source resume`. With a section `crawl` in mlray.yaml the
+    coordinator looks by itself.
     """
     from mlray.records import Checkup
 

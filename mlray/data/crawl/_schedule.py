@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from zoneinfo import ZoneInfo
 
 from mlray.clock import parse_duration
@@ -47,9 +46,10 @@ def _moments(schedule: Schedule, after: datetime) -> Iterator[datetime]:
             yield moment.astimezone(UTC)
         return
     every = parse_duration(schedule.every or "1 day")
-    first = (after.astimezone(UTC) - _EPOCH) // every
-    for number in count(first):
-        yield _EPOCH + number * every
+    moment = _EPOCH + (after.astimezone(UTC) - _EPOCH) // every * every
+    while True:
+        yield moment
+        moment += every
 
 
 def _jitter(spread: timedelta, seed: str, moment: datetime) -> timedelta:
