@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlray.data._catalog import keep
 from mlray.data._cursor import Cursor
 from mlray.data._intake import Intake, Take, intake
 from mlray.data._land import Landing
@@ -57,12 +58,14 @@ def ingest(
     """
     work = _Ingestion(Contract.compile(data), folder, store, until, now, run, progress, given)
     try:
-        return store.commit(data.table, work.after)
+        made = store.commit(data.table, work.after)
+        keep(store.storage, data, work.contract.digest, now)
     except OSError as error:
         raise StoreError(
             f"The rows of '{data.origin}' cannot be written down: {error}.",
             remedy="Free space on the disk, or check its permissions; nothing was committed.",
         ) from error
+    return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,12 @@ class _Ingestion:
         return self._draft(_Heads(head, base), todo, list(lookups.values()), scanned)
 
     def _todo(self, base: DatasetVersion | None, aside: Path) -> Intake:
-        landing = Landing(self.contract, self.folder, self.until)
+        landing = Landing(self.contract, self.folder, self.until, base.as_of if base else None)
         cursor = Cursor.read(base.cursor) if base else Cursor()
         if self.given is not None:
             takes = [Take(file, window, again=True) for file, window, _ in given_rows(self.given, landing, aside)]
             return Intake(tuple(takes), cursor)
-        return intake(landing, cursor, base.as_of if base else None, aside)
+        return intake(landing, cursor, aside)
 
     def _lookups(self, todo: Intake, base: DatasetVersion | None, aside: Path) -> dict[str, LookupRows]:
         if base is not None and not todo.takes:

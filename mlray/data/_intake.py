@@ -45,10 +45,10 @@ class Intake:
         return min(start for start in starts if start) if starts and all(starts) else None
 
 
-def intake(landing: Landing, cursor: Cursor, as_of: datetime | None, aside: Path) -> Intake:
-    """Return what is to be read of a source now, given the cursor and the moment up to which it was known.
+def intake(landing: Landing, cursor: Cursor, aside: Path) -> Intake:
+    """Return what is to be read of a source now, given the cursor that the last ingestion left.
 
-    Of a file that is as it was, only rows that were later than `as_of`, if it has any; of a new file all, however old;
+    Of a file that is as it was, only rows that were too late then, if it has any; of a new file all, however old;
     of one that changed all as well where a key tells which rows are known. What is no file is landed in `aside`.
 
     Raises:
@@ -57,15 +57,15 @@ def intake(landing: Landing, cursor: Cursor, as_of: datetime | None, aside: Path
     """
     spec = landing.contract.data.origin
     if spec.kind != "files":
-        takes, after = land(landing, cursor, aside)
-        return Intake(tuple(Take(file, window, again=True, since=since) for file, window, since in takes), after)
+        landed, after, note = land(landing, cursor, aside)
+        return Intake(tuple(Take(file, window, again=True, since=since) for file, window, since in landed), after, note)
     found = sources.find(spec, landing.folder)
-    if cursor.kind != "files" or as_of is None:
+    if cursor.kind != "files" or landing.as_of is None:
         brought = [_bring(file, aside) for file in found]
         # An older cursor that is a time alone tells nothing of files: they are read from there on, as they were then.
         window = Window(cursor.time, landing.until, open=not landing.contract.data.key)
         return _of(landing.contract, cursor.listing(brought, Changes(new=tuple(brought))), _all(brought, window))
-    return _since(landing, cursor, as_of, found, aside)
+    return _since(landing, cursor, landing.as_of, found, aside)
 
 
 def gather(spec: SourceSpec, folder: Path, aside: Path, name: str) -> list[SourceFile]:

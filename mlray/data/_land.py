@@ -32,10 +32,12 @@ class Landing:
     contract: Contract
     folder: Path
     until: datetime
+    as_of: datetime | None = None
+    """The moment up to which the source was known at the last ingestion."""
 
 
-def land(landing: Landing, cursor: Cursor, aside: Path) -> tuple[list[Landed], Cursor]:
-    """Write what is new in a source that is no file into files in `aside`, and return the cursor after it.
+def land(landing: Landing, cursor: Cursor, aside: Path) -> tuple[list[Landed], Cursor, str]:
+    """Write what is new in a source that is no file into files in `aside`; return them, the cursor after and a note.
 
     Raises:
         DataError: the source says something that cannot be read, or the cursor makes no sense there.
@@ -45,7 +47,7 @@ def land(landing: Landing, cursor: Cursor, aside: Path) -> tuple[list[Landed], C
         case "sql":
             from mlray.data._land_sql import land_sql
 
-            return land_sql(landing, cursor, aside)
+            return (*land_sql(landing, cursor, aside), "")
         case "kafka":
             from mlray.data._land_kafka import land_kafka
 

@@ -1,6 +1,5 @@
 """Files behind HTTP: asked for their headers first, downloaded in one piece or several, never larger than allowed."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,16 +11,16 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from mlray.data.sources._place import SourceFile
+from mlray.data.sources._secrets import with_environment
 from mlray.errors import DataError, MlrayError, UnavailableError
 from mlray.spec import SourceSpec
 
-__all__ = ["download", "seen", "with_environment"]
+__all__ = ["download", "seen"]
 
 TRIES = 5
 """How often a broken download is taken up again where it broke off."""
 PATIENCE = httpx.Timeout(30.0, connect=10.0)
 _PARTIAL, _NOT_FOUND = 206, (404, 410)
-_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def seen(spec: SourceSpec) -> SourceFile:
@@ -89,22 +88,6 @@ def _take_up(client: httpx.Client, file: SourceFile, content: IO[bytes]) -> Sour
             content.write(block)
             _within(spec, content.tell())
     return file
-
-
-def with_environment(text: str) -> str:
-    """Return `text` with each `${NAME}` replaced by the environment's value.
-
-    Raises:
-        DataError: a name is not set; only the name is told.
-    """
-
-    def value(found: re.Match[str]) -> str:
-        name = found.group(1)
-        if name not in os.environ:
-            raise DataError(f"The environment variable {name} is not set.", remedy=f"Set it: export {name}=…")
-        return os.environ[name]
-
-    return _NAME.sub(value, text)
 
 
 def _client(spec: SourceSpec) -> httpx.Client:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from mlray.data._cursor import Mark
-from mlray.data.on_http import with_environment
+from mlray.data.sources._secrets import with_environment
 from mlray.errors import DataError, MlrayError, UnavailableError
 from mlray.spec import SourceSpec
 

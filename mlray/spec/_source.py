@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
+from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, ValidationInfo, model_validator
 
@@ -137,10 +138,11 @@ def source_of(text: str) -> SourceSpec:
         return SourceSpec(files=text)
     address, _, within = text.partition("#")
     if scheme in ("kafka", "iceberg"):
-        place, _, within = text.removeprefix(f"{scheme}://").partition("/")
+        place, _, within = text.removeprefix(f"{scheme}://").partition("?")[0].partition("/")
+        options = dict(parse_qsl(text.partition("?")[2]))
         if scheme == "kafka":
-            return SourceSpec(kafka=place, topic=within or None)
-        return SourceSpec(iceberg=place, table=within or None)
+            return SourceSpec(kafka=place, topic=within or None, options=options)
+        return SourceSpec(iceberg=place, table=within or None, options=options)
     return SourceSpec(sql=address, table=within or None)
 
 

@@ -8,5 +8,18 @@ from mlray.data.sources._find import files, find, name_of
 from mlray.data.sources._place import SourceFile
 from mlray.data.sources._probe import Probe, probe
 from mlray.data.sources._read import Raw, columns_of, read, span
+from mlray.data.sources._text import parse_json
 
-__all__ = ["Probe", "Raw", "SourceFile", "columns_of", "files", "find", "name_of", "probe", "read", "span"]
+__all__ = [
+    "Probe",
+    "Raw",
+    "SourceFile",
+    "columns_of",
+    "files",
+    "find",
+    "name_of",
+    "parse_json",
+    "probe",
+    "read",
+    "span",
+]

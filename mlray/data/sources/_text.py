@@ -14,7 +14,7 @@ import pyarrow.json
 from mlray.data.sources._place import SourceFile, unreadable
 from mlray.errors import DataError
 
-__all__ = ["columns_of_text", "read_text"]
+__all__ = ["columns_of_text", "parse_json", "read_text"]
 
 _MAGIC = b"PAR1"
 _BROKEN = (OSError, EOFError, ValueError, zlib.error, pa.ArrowException)
@@ -90,14 +90,19 @@ def _read_json(file: SourceFile) -> pa.Table:
             content = opened.read()
         if file.spec.encoding.lower().replace("-", "") not in ("utf8", "ascii"):
             content = content.decode(file.spec.encoding).encode()
-        if not content.strip():
-            return pa.table({})
-        guessed = _parse(content, None)
-        # Guessing takes text that looks like a time for one, in whichever zone; as text it is read by the contract.
-        times = [field.name for field in guessed.schema if pa.types.is_temporal(field.type)]
-        return _parse(content, pa.schema([pa.field(name, pa.string()) for name in times])) if times else guessed
+        return parse_json(content)
     except _BROKEN as error:
         raise unreadable(file, "JSON lines", error) from error
+
+
+def parse_json(content: bytes) -> pa.Table:
+    """Return JSON lines as a table, times as the text that they are; pyarrow's errors where it is none."""
+    if not content.strip():
+        return pa.table({})
+    guessed = _parse(content, None)
+    # Guessing takes text that looks like a time for one, in whichever zone; as text it is read by the contract.
+    times = [field.name for field in guessed.schema if pa.types.is_temporal(field.type)]
+    return _parse(content, pa.schema([pa.field(name, pa.string()) for name in times])) if times else guessed
 
 
 def _parse(content: bytes, schema: pa.Schema | None) -> pa.Table:

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlray.data import sources
-from mlray.data.on_http import download, seen, with_environment
+from mlray.data.on_http import download, seen
+from mlray.data.sources._secrets import with_environment
 from mlray.errors import DataError, UnavailableError
 from mlray.spec import SourceSpec
 from tests.unit.data.samples import NOON, orders

@@ -1,0 +1,26 @@
+"""Secrets: named in a project file, taken from the environment when they are used, and never told."""
+
+import os
+import re
+
+from mlray.errors import DataError
+
+__all__ = ["with_environment"]
+
+_NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def with_environment(text: str) -> str:
+    """Return `text` with each `${NAME}` replaced by the environment's value.
+
+    Raises:
+        DataError: a name is not set; only the name is told.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in os.environ:
+            raise DataError(f"The environment variable {name} is not set.", remedy=f"Set it: export {name}=…")
+        return os.environ[name]
+
+    return _NAME.sub(value, text)
