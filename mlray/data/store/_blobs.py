@@ -10,10 +10,13 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlray.data._files import lent_folder
+from mlray.data._layout import layout
 from mlray.data.store._statistics import statistics_of
 from mlray.data.store.storage import LocalStorage, Storage
 from mlray.errors import DataError, StoreError
@@ -27,6 +30,9 @@ ROW_GROUP = 1_000_000
 
 TIME = b"mlray.time"
 """The Parquet metadata key under which a file names its event-time column."""
+
+PAGE = 131_072
+"""Values that are compressed in one piece, roughly: eight bytes each make a page of Parquet."""
 
 POSITION = "_pos"
 """The column of a patch, or of deletions, that says which rows of the fragment are meant."""
@@ -56,8 +62,8 @@ class Blobs:
         with self.aside() as folder:
             path = folder / "rows"
             with self.writing(), self.rejecting():
-                # Layout is stated, so that equal rows give equal bytes whatever the library's defaults become.
-                with pq.ParquetWriter(path, kind, compression="zstd", version="2.6") as writer:
+                # The first rows choose the layout, so that equal rows give equal bytes.
+                with pq.ParquetWriter(path, kind, **_layout(first)) as writer:
                     rows = 0
                     for group in _with(first, groups):
                         writer.write_table(group.replace_schema_metadata(kind.metadata), row_group_size=ROW_GROUP)
@@ -76,15 +82,10 @@ class Blobs:
         with self.aside() as folder:
             path = folder / "rows"
             with self.writing(), self.rejecting():
-                pq.write_table(
-                    table.combine_chunks(),
-                    path,
-                    compression="zstd",
-                    version="2.6",
-                    row_group_size=max(1, table.num_rows),
-                    use_dictionary=[name for name in table.column_names if name != POSITION],
-                    column_encoding={POSITION: "DELTA_BINARY_PACKED"},
-                )
+                chosen = _layout(table)
+                chosen["column_encoding"][POSITION] = "DELTA_BINARY_PACKED"
+                rows = max(1, table.num_rows)
+                pq.write_table(table.combine_chunks(), path, row_group_size=rows, **chosen)
                 known = statistics_of(pq.read_metadata(path))
             blob, size = self.put_file(path)
         return blob, size, known
@@ -191,6 +192,31 @@ def _hashed(pieces: Iterable[bytes]) -> str:
     for piece in pieces:
         found.update(piece)
     return found.hexdigest()
+
+
+def _layout(rows: pa.Table) -> dict[str, Any]:
+    """Return the layout that suits `rows`, with bytes of floats split apart only where that saves any.
+
+    Split bytes suit noise; numbers that come again, such as prices, are found again by the compression as a whole.
+    """
+    chosen = layout(rows)
+    dictionaries = list(chosen["use_dictionary"] or ())
+    for name, encoding in list(chosen["column_encoding"].items()):
+        if encoding == "BYTE_STREAM_SPLIT" and not _splits(rows[name].slice(0, PAGE)):
+            del chosen["column_encoding"][name]
+            # They may also be few enough for one page of distinct values, though a short sample shows each once.
+            if pc.count_distinct(rows[name], mode="all").as_py() <= min(PAGE, rows.num_rows // 2):
+                dictionaries.append(name)
+    return {**chosen, "use_dictionary": dictionaries or False}
+
+
+def _splits(values: pa.ChunkedArray) -> bool:
+    numbers = values.combine_chunks().drop_null().to_numpy(zero_copy_only=False)
+    if not len(numbers):
+        return False
+    words = np.frombuffer(numbers.tobytes(), dtype=np.uint8).reshape(len(numbers), -1)
+    whole, split = (len(pa.compress(one.tobytes(), "zstd", asbytes=True)) for one in (words, words.T))
+    return split < whole
 
 
 def _with(first: pa.Table, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
