@@ -59,12 +59,12 @@ def ingest(
     work = _Ingestion(Contract.compile(data), folder, store, until, now, run, progress, given)
     try:
         made = store.commit(data.table, work.after)
-        keep(store.storage, data, work.contract.digest, now)
     except OSError as error:
         raise StoreError(
             f"The rows of '{data.origin}' cannot be written down: {error}.",
             remedy="Free space on the disk, or check its permissions; nothing was committed.",
         ) from error
+    keep(store.storage, data, work.contract.digest, now)
     return made
 
 

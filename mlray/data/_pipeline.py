@@ -19,7 +19,7 @@ from mlray.data._units import Conversion
 from mlray.data._zones import from_local
 from mlray.spec import Modes
 
-__all__ = ["Fallen", "Reading", "Step", "unknown_columns"]
+__all__ = ["Fallen", "Reading", "Step", "unknown_columns", "with_point"]
 
 Fallen = tuple[str, pa.Array]
 """Why values cannot be kept, and which: a boolean mask without nulls, shape [n]."""
@@ -79,7 +79,7 @@ class Step:
         if kind == "timestamp":
             return self._times(column, where, mapped, fallen)
         if self.reading.comma and pa.types.is_string(column.type) and kind in ("number", "integer"):
-            column = _with_point(column)
+            column = with_point(column)
         values, lost = convert(column, "number" if self.change else kind, where=where)
         if self.change is not None:
             values, there = in_unit(values, self.change)
@@ -138,7 +138,7 @@ def unknown_columns(names: Iterable[str], table: pa.Table) -> Iterator[Fallen]:
             yield f"'{name}' is not a column of the contract", there
 
 
-def _with_point(text: pa.Array) -> pa.Array:
+def with_point(text: pa.Array) -> pa.Array:
     """Return numbers with a decimal comma as others write them; dots between thousands go."""
     thousands = pc.match_substring_regex(text, r"^\s*[+-]?[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?\s*$")
     bare = pc.if_else(thousands, pc.replace_substring(text, ".", ""), text)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mlray.errors import DataError
 
-__all__ = ["Conversion", "conversion", "known_units"]
+__all__ = ["Conversion", "conversion", "known_units", "same_kind"]
 
 
 def _units(**units: str) -> dict[str, tuple[Fraction, Fraction]]:
@@ -119,6 +119,21 @@ class Conversion:
 def known_units() -> tuple[str, ...]:
     """Return every spelling that is known."""
     return tuple(name for units in _KINDS.values() for name in units)
+
+
+def same_kind(unit: str, other: str = "") -> tuple[str, ...]:
+    """Return the units that measure what `unit` does, each in one spelling; with `other` none unless it does too.
+
+    >>> same_kind("kilometre", "mile")[:2], same_kind("kilometre", "hour")
+    (('metre', 'kilometre'), ())
+    """
+    for units in _KINDS.values():
+        if unit in units and (not other or other in units):
+            seen: dict[tuple[Fraction, Fraction], str] = {}
+            for name, size in units.items():
+                seen.setdefault(size, name)
+            return tuple(seen.values())
+    return ()
 
 
 def conversion(source: str, target: str, *, where: str) -> Conversion:
