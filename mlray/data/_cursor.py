@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from mlray.data.sources import SourceFile
 from mlray.errors import DataError
 
-__all__ = ["Changes", "Cursor", "Known", "Mark"]
+__all__ = ["Changes", "Cursor", "Known", "Mark", "lasting"]
 
 Kind = Literal["time", "files", "column", "offsets", "snapshot"]
 Mark = int | float | str | datetime | date | Decimal
@@ -183,6 +183,16 @@ class Cursor:
             )
         text = str(self.mark)
         return then.isoformat(sep="T" if "T" in text else " ", timespec="microseconds")[: len(text)]
+
+
+def lasting(text: str) -> str:
+    """Return what of a cursor is the same for the same source anywhere: when files were written is not."""
+    if not text.startswith("{"):
+        return text
+    said = json.loads(text)
+    for known in said.get("files", {}).values():
+        known.pop("modified", None)
+    return json.dumps(said, separators=(",", ":"), sort_keys=True)
 
 
 def _moved(new: Sequence[SourceFile], away: Mapping[str, Known]) -> dict[str, str]:

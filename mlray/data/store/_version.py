@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from mlray.data._cursor import lasting
 from mlray.data.store._refs import MAIN
 from mlray.data.store._statistics import merged, moment, nulls, whole
 from mlray.errors import DataError
@@ -101,7 +102,7 @@ def digest_version(version: DatasetVersion) -> str:
             "columns": [[column.id, column.name, column.type] for column in version.columns],
             "contract": version.contract,
             "fragments": [_content(fragment) for fragment in version.fragments],
-            "cursor": version.cursor,
+            "cursor": lasting(version.cursor),
             "key": list(version.key),
             "time": version.time,
         }

@@ -203,6 +203,15 @@ def _as_before(head):
     return Draft(cursor=NOON.isoformat(), **{name: getattr(head, name) for name in names})
 
 
+def test_the_same_files_give_the_same_digest_anywhere(tmp_path):
+    for name, moment in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        os.utime(Project(tmp_path / name).source("a", {}, {"order": 2}), (moment, moment))
+    one, two = (Project(tmp_path / name).ingest() for name in ("one", "two"))
+    assert one.cursor != two.cursor
+    assert one.digest == two.digest
+
+
 def test_a_question_about_the_past_changes_nothing(project):
     project.source("a", {})
     one = project.ingest()
