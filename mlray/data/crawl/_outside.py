@@ -41,7 +41,7 @@ def look_into_rows(glass: Glass, spec: SourceSpec, folder: Path, name: str, mark
     # An empty table has its columns all the same.
     rows = rows or [pa.table({column: pa.nulls(0) for column in names})]
     ours = glass.contract.source_columns(name, lookup=glass.lookup)
-    unknown = tuple(column for column in names if column not in ours)
+    unknown = tuple(column for column in names if column not in set(ours))
     try:
         tried, aside = try_rows(glass, name, rows)
     except DataError as error:

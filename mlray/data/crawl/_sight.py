@@ -46,6 +46,8 @@ class _Found:
     aside: Counter[str] = field(default_factory=Counter)
     tried: int = 0
     read: str = "footers"
+    text: tuple[str, pa.Table | None] = ("", None)
+    """The file of text that was read last, and its rows: it can only be read whole, and once is enough."""
 
     def sight(self, error: DataError | None = None) -> Sight:
         trouble, remedy = (error.problem.rstrip("."), error.remedy) if error else ("", "")
@@ -60,17 +62,18 @@ def look_into(glass: Glass, files: Sequence[SourceFile], marks: dict[str, str]) 
         UnavailableError: a bucket or server does not answer.
     """
     found = _Found()
-    for file in files:
-        found.things[file.name] = _thing(glass, file, marks[file.name], found)
-    step = max(1, -(-len(files) // TRIED))
+    step = 1 if glass.everything else max(1, -(-len(files) // TRIED))
     try:
-        chosen = files if glass.everything else files[::step]
-        _try(glass, chosen, found, everything=glass.everything)
+        for number, file in enumerate(files):
+            found.things[file.name] = _thing(glass, file, marks[file.name], found)
+            if number % step == 0:
+                _try(glass, file, found, everything=glass.everything)
         if not glass.everything and sum(found.aside.values()) > glass.tolerance * found.tried:
             # A few rows may be an accident of where they were taken: now it is worth reading all.
             found.aside.clear()
             found.tried = 0
-            _try(glass, files, found, everything=True)
+            for file in files:
+                _try(glass, file, found, everything=True)
     except _Unfit as unfit:
         return found.sight(unfit.error)
     return found.sight()
@@ -87,7 +90,8 @@ class _Unfit(Exception):  # noqa: N818 (not an error of the program: a finding)
 def _thing(glass: Glass, file: SourceFile, mark: str, found: _Found) -> Thing:
     names = sources.columns_of(file)
     ours = glass.contract.source_columns(file.name, lookup=glass.lookup)
-    found.unknown |= dict.fromkeys(name for name in names if name not in ours)
+    # In some modes every name is wanted: what the contract itself names are those that it lists.
+    found.unknown |= dict.fromkeys(name for name in names if name not in set(ours))
     rows = _rows(file)
     first, last = _span(glass, file, names, found)
     return Thing(mark, rows, first, last, file.sampled())
@@ -113,23 +117,38 @@ def _span(
     if ends is not None:
         return ends
     found.read = "everything" if file.format != "parquet" else "sample"
+    rows = _text(glass, file, found) if file.format != "parquet" else sources.read(file, [theirs]).table
     try:
-        times = pc.min_max(contract.times(sources.read(file, [theirs]).table, file.name)).as_py()
+        times = pc.min_max(contract.times(rows, file.name)).as_py()
     except DataError:  # a time of a type that can never be one: told when rows are tried
         return None, None
     return times["min"], times["max"]
 
 
-def _try(glass: Glass, files: Sequence[SourceFile], found: _Found, *, everything: bool) -> None:
-    for file in files:
-        found.read = "everything" if everything or file.format != "parquet" else "sample"
-        for rows in _batches(glass, file, everything=everything):
-            try:
-                tried, aside = try_rows(glass, file.name, [rows])
-            except DataError as error:  # of the contract alone: reading has been done
-                raise _Unfit(error) from error
-            found.tried += tried
-            found.aside.update(aside)
+def _text(glass: Glass, file: SourceFile, found: _Found) -> pa.Table:
+    """Return the rows of a file of text, in the columns that the contract asks for."""
+    name, rows = found.text
+    if rows is None or name != file.name:
+        rows = sources.read(file, glass.contract.source_columns(file.name, lookup=glass.lookup)).table
+        found.text = (file.name, rows)
+    return rows
+
+
+def _try(glass: Glass, file: SourceFile, found: _Found, *, everything: bool) -> None:
+    if file.format == "parquet":
+        found.read = "everything" if everything else "sample"
+        parts = _batches(glass, file, everything=everything)
+    else:
+        rows = _text(glass, file, found)
+        found.read = "everything"
+        parts = iter([rows if everything else rows.slice(0, glass.sample)])
+    for rows in parts:
+        try:
+            tried, aside = try_rows(glass, file.name, [rows])
+        except DataError as error:  # of the contract alone: reading has been done
+            raise _Unfit(error) from error
+        found.tried += tried
+        found.aside.update(aside)
 
 
 def try_rows(glass: Glass, source: str, parts: Iterable[pa.Table]) -> tuple[int, Counter[str]]:
@@ -147,12 +166,8 @@ def try_rows(glass: Glass, source: str, parts: Iterable[pa.Table]) -> tuple[int,
 
 
 def _batches(glass: Glass, file: SourceFile, *, everything: bool) -> Iterator[pa.Table]:
-    """Return rows of the file in the columns that the contract asks for: all, or some from its beginning and end."""
+    """Return rows of a Parquet file in the columns that the contract asks for: all, or some from both its ends."""
     wanted = glass.contract.source_columns(file.name, lookup=glass.lookup)
-    if file.format != "parquet":
-        table = sources.read(file, wanted).table
-        yield table if everything else table.slice(0, glass.sample)
-        return
     with pq.ParquetFile(file.path or file.open(), page_checksum_verification=True) as opened:
         columns = [name for name in opened.schema_arrow.names if name in wanted]
         groups = range(opened.num_row_groups) if everything else sorted({0, max(opened.num_row_groups - 1, 0)})
