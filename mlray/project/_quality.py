@@ -14,6 +14,7 @@ from mlray.clock import parse_duration
 from mlray.console.quality import findings
 from mlray.coordinator.rows import Array, some_rows
 from mlray.coordinator.workspace import Workspace
+from mlray.data._quality import RuleResult, RuleTally
 from mlray.errors import DataError, NotFoundError
 from mlray.evaluation import coded, leakage, repetition, score, wilson
 from mlray.features import Matrix
@@ -75,7 +76,7 @@ def profile_of(space: Workspace, ref: str | int | None, against: str | int | Non
         repetition=look.repetition(rows, answers),
         against=before.name if before else "",
         drift=drift,
-        rules=_rules(space, version),
+        rules=(*_rules(space, version), *(_rule(tally.result()) for tally in look.tallies)),
     )
     if min(answers.sum(), len(answers) - answers.sum()) >= FEWEST:
         progress(2, 5, "leakage")
@@ -196,6 +197,13 @@ def _rules(space: Workspace, version: DatasetVersion) -> tuple[RuleCount, ...]:
     return (RuleCount("every row keeps the contract", quality.seen, quality.rejected), *broken)
 
 
+def _rule(result: RuleResult) -> RuleCount:
+    # A rule on the number of rows finds no rows at fault.
+    failed = 0 if result.metric == "rowCount" else result.failed
+    name = f"{result.rule}: must be {result.expected}, is {round(result.value, 3):,.10g}"
+    return RuleCount(name, result.checked, failed, result.examples, result.passed, result.severity)
+
+
 def _examples(space: Workspace, blob: str) -> Mapping[str, Sequence[str]]:
     rows = space.store.get(blob, ["reason", "source", "position", "row"])
     reasons = rows["reason"]
@@ -213,6 +221,8 @@ class _Look:
     space: Workspace
     version: DatasetVersion
     notes: list[str] = field(default_factory=list)
+    tallies: tuple[RuleTally, ...] = ()
+    """What the contract's rules on whole tables have counted, in all rows."""
 
     def rows(self) -> tuple[pa.Table, Array]:
         """Return the rows in the order of time, a sample where they are many, and their answers as 0 or 1."""
@@ -230,6 +240,9 @@ class _Look:
         store, share = self.space.store, min(1.0, MOST_ROWS / self.version.rows)
         for number, fragment in enumerate(self.version.fragments):
             part = store.read_fragment(self.version, fragment)
+            counted = self.space.contract.tally(part)
+            merged = zip(self.tallies, counted, strict=True) if self.tallies else ()
+            self.tallies = tuple(one.merge(more) for one, more in merged) or counted
             if share < 1:
                 part = part.take(some_rows(part.num_rows, round(share * part.num_rows), number))
             yield part

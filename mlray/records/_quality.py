@@ -157,6 +157,8 @@ class RuleCount(Record):
     examples: tuple[str, ...] = ()
     passed: bool = True
     """Whether the version keeps the rule: rows set aside are no longer in it."""
+    severity: str = "error"
+    """`error`, or `warning` where breaking the rule is only to be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,8 @@ class _Drawing:
         ]
 
     def experiment(self, experiment: Experiment, models: Sequence[ModelVersion]) -> None:
-        about = f"{len(experiment.trials)} trials, best {experiment.metric} {experiment.best.score or float('nan'):.4f}"
+        tried = f"{len(experiment.trials)} trial{'s' if len(experiment.trials) != 1 else ''}"
+        about = f"{tried}, best {experiment.metric} {experiment.best.score or float('nan'):.4f}"
         node = self._add(Node("experiment", experiment.id, about=about))
         digests = {model.dataset_digest for model in models if model.experiment == experiment.id}
         known = [one for one in self.nodes.values() if one.kind == "dataset" and one.name == experiment.dataset]

@@ -108,7 +108,8 @@ def _drift(profile: DataProfile) -> Iterator[Finding]:
 def _rules(profile: DataProfile) -> Iterator[Finding]:
     for rule in profile.rules:
         if not rule.passed:
-            yield Finding("bad", "rules", f"{rule.rule}: broken {rule.failed:,} times in {rule.checked:,} rows.")
+            level = "bad" if rule.severity == "error" else "warn"
+            yield Finding(level, "rules", f"{rule.rule} ({rule.failed:,} of {rule.checked:,} rows).")
     whole = profile.rules[0] if profile.rules else None
     if whole is not None and whole.failed:
         share = _share(whole.failed / max(whole.checked, 1))

@@ -226,9 +226,9 @@ def _repetition(profile: DataProfile) -> Iterable[Safe]:
 def _rules(profile: DataProfile) -> Safe:
     if not profile.rules:
         return _nothing("The version was not read through a contract.")
-    columns = [Column("Rule", class_="long"), Column("Checked", numeric=True), Column("Broken", numeric=True)]
+    columns = [Column("Rule", class_="long"), Column("Checked", numeric=True), Column("Found", numeric=True)]
     columns += [Column("Share", numeric=True), Column("Such as", class_="long")]
-    caption = "Rows that broke a rule were set aside with their source, position and reason; they can be replayed"
+    caption = "Rows that broke a rule while they were read were set aside with source, position and reason"
     return table(caption, columns, [_rule(rule) for rule in profile.rules])
 
 

@@ -82,7 +82,7 @@ def sample_profile(**changes: object) -> DataProfile:
         rules=(
             RuleCount("every row keeps the contract", 420, 20),
             RuleCount("price below 0", 420, 20, ("data/a.csv, row 7: {}",)),
-            RuleCount("shop duplicateValues mustBe 0", 400, 2, ("north",), passed=False),
+            RuleCount("shop duplicateValues: must be 0 rows, is 2", 400, 2, ("north",), passed=False),
         ),
         notes=("Labels were judged on 400 of 900 rows.",),
     )

@@ -124,7 +124,7 @@ def test_the_gravest_comes_first_and_each_part_has_its_finding_for_a_title(page)
     [
         ({}, "repetition", "bad", "40 of the 100 rows to judge by, 40.0%, equal rows"),
         ({}, "repetition", "warn", "3 rows (0.75%) repeat another one in every column"),
-        ({}, "rules", "bad", "shop duplicateValues mustBe 0: broken 2 times in 400 rows"),
+        ({}, "rules", "bad", "shop duplicateValues: must be 0 rows, is 2 (2 of 400 rows)"),
         ({}, "rules", "warn", "20 of 420 rows (4.76%) broke the contract"),
         ({}, "columns", "bad", "empty is always missing"),
         ({}, "columns", "warn", "open always has the same value"),
