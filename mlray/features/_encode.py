@@ -13,7 +13,7 @@ import pandas as pd
 from mlray.errors import DataError
 from mlray.ids import Json
 
-__all__ = ["Encoding", "learn"]
+__all__ = ["Counted", "Encoding", "count"]
 
 VOCABULARY = 250
 """Words kept, the most frequent: scikit-learn's boosting takes 255 categories, and rarer ones carry next to nothing."""
@@ -57,22 +57,62 @@ class Encoding:
         return cls(cast("str", data["name"]), None if words is None else tuple(words))
 
 
-def learn(name: str, values: "pd.Series[Any]", file: str) -> Encoding:
-    """Return the encoding of a feature as its training values ask for it: text and categories get a vocabulary.
+@dataclass(frozen=True)
+class Counted:
+    """What some rows tell about how a feature is to be encoded; adds up over rows, in any order."""
+
+    name: str
+    words: Mapping[str, int] | None
+    """How often each word was seen; None for a number."""
+    known: int
+    """Values that were not missing."""
+
+    def merge(self, other: "Counted", file: str) -> "Counted":
+        """Return what both together tell.
+
+        Raises:
+            DataError: the feature is text in some rows and a number in others.
+        """
+        known = self.known + other.known
+        if self.words is None and other.words is None:
+            return Counted(self.name, None, known)
+        for one in (self, other):
+            # Rows in which it is missing throughout show no kind.
+            if one.words is None and one.known:
+                raise DataError(
+                    f"{file}: feature '{self.name}' is text in some rows and a number in others.",
+                    remedy="Return one kind of value for it whatever the rows are.",
+                )
+        return Counted(self.name, Counter(self.words or {}) + Counter(other.words or {}), known)
+
+    def encoding(self) -> Encoding:
+        """Return the encoding that these rows ask for."""
+        if self.words is None:
+            return Encoding(self.name, None)
+        words = self.words
+        frequent = sorted(words, key=lambda word: (-words[word], word))[:VOCABULARY]
+        return Encoding(self.name, tuple(sorted(frequent)))
+
+
+def count(name: str, values: "pd.Series[Any]", file: str) -> Counted:
+    """Return what the values of a feature tell: text and categories are counted word by word.
 
     Raises:
-        DataError: the feature is a time, or mixes text and other things.
+        DataError: the feature is a time.
     """
     if pd.api.types.is_datetime64_any_dtype(values.dtype) or pd.api.types.is_timedelta64_dtype(values.dtype):
         raise DataError(
             f"{file}: feature '{name}' is a time, which a model would take for one ever-growing number.",
             remedy=f"Use its parts, such as rows['{name}'].dt.hour, or a difference in hours.",
         )
+    known = int(values.notna().sum())
     if not _is_text(values):
-        return Encoding(name, None)
-    counts = Counter({_word(word): int(count) for word, count in values.value_counts().items() if count})
-    frequent = sorted(counts, key=lambda word: (-counts[word], word))[:VOCABULARY]
-    return Encoding(name, tuple(sorted(frequent)))
+        return Counted(name, None, known)
+    words: Counter[str] = Counter()
+    for word, often in values.value_counts().items():
+        if often:
+            words[_word(word)] += int(often)
+    return Counted(name, words, known)
 
 
 def _is_text(values: "pd.Series[Any]") -> bool:

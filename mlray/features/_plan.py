@@ -1,8 +1,8 @@
 """From rows to a matrix: a plan is fitted once on training rows, and then applied alike in batch and online."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import Self, cast
 
@@ -16,7 +16,7 @@ from mlray.features import _code, _encode
 from mlray.features._frame import frame_of, plain_features
 from mlray.ids import Json, digest_of
 
-__all__ = ["FeaturePlan", "Fitted", "Matrix"]
+__all__ = ["FeaturePlan", "Fitted", "Matrix", "Partial"]
 
 PROBES = 8
 """Training rows on which a fit compares batch with one by one."""
@@ -83,13 +83,67 @@ class FeaturePlan:
         Raises:
             DataError: there are no rows, the function failed, or its answer for a row depends on the rows beside it.
         """
+        return self.partial(table, request_columns).finish()
+
+    def partial(self, table: pa.Table, request_columns: Sequence[str]) -> "Partial":
+        """Return what the rows of `table` teach; partial results of parts, merged in any order, are that of all rows.
+
+        Raises:
+            DataError: as `fit`, but for rows that are not there.
+        """
         if not table.num_rows:
-            raise DataError("There are no rows to fit features on.", remedy="Ingest data first, or widen the window.")
+            return Partial.nothing(self, request_columns)
         frame = self.frame(table, request_columns)
-        columns = tuple(_encode.learn(name, frame[name], self.file) for name in _names(frame, self.file))
-        fitted = Fitted(self, tuple(request_columns), columns)
-        fitted.probe(table)
-        return fitted
+        names = _names(frame, self.file)
+        counted = tuple(_encode.count(name, frame[name], self.file) for name in names)
+        made = Partial(self, tuple(request_columns), counted, table.num_rows)
+        _probe(made.finish(), table, frame)
+        return made
+
+    def fit_parts(self, tables: Iterable[pa.Table], request_columns: Sequence[str]) -> "Fitted":
+        """Return what `fit` returns for all rows of `tables`, which are seen once and one after the other.
+
+        Raises:
+            DataError: as `fit`, or a feature is text in one table and a number in another.
+        """
+        partials = (self.partial(table, request_columns) for table in tables)
+        return reduce(Partial.merge, partials, Partial.nothing(self, request_columns)).finish()
+
+
+@dataclass(frozen=True)
+class Partial:
+    """What some of the training rows teach a plan; small, picklable, and mergeable in any order."""
+
+    plan: FeaturePlan
+    request_columns: tuple[str, ...]
+    counted: tuple[_encode.Counted, ...]
+    rows: int
+
+    @classmethod
+    def nothing(cls, plan: FeaturePlan, request_columns: Sequence[str]) -> Self:
+        """Return what no rows teach, to begin a merge with."""
+        return cls(plan, tuple(request_columns), (), 0)
+
+    def merge(self, other: "Partial") -> "Partial":
+        """Return what both together teach.
+
+        Raises:
+            DataError: the features are not the same, or one is text here and a number there.
+        """
+        if not self.counted or not other.counted:
+            return self if self.counted else other
+        theirs = {counted.name: counted for counted in other.counted}
+        odd = sorted(theirs.keys() ^ {counted.name for counted in self.counted})
+        if odd:
+            raise _other_features(self.plan.file, odd)
+        merged = tuple(counted.merge(theirs[counted.name], self.plan.file) for counted in self.counted)
+        return Partial(self.plan, self.request_columns, merged, self.rows + other.rows)
+
+    def finish(self) -> "Fitted":
+        """Return the fitted plan; DataError where there was no row."""
+        if not self.rows:
+            raise DataError("There are no rows to fit features on.", remedy="Ingest data first, or widen the window.")
+        return Fitted(self.plan, self.request_columns, tuple(counted.encoding() for counted in self.counted))
 
 
 @dataclass(frozen=True)
@@ -123,31 +177,19 @@ class Fitted:
         """
         return Matrix(self._values(table), self.names, self.categorical)
 
-    def probe(self, table: pa.Table) -> None:
-        """Raise DataError if a row's features change when it comes alone: it would, online, and nobody would notice."""
-        places = sorted({round(place) for place in np.linspace(0, table.num_rows - 1, PROBES)})
-        together = self._values(table)[places]
-        for at, place in enumerate(places):
-            alone = self._values(table.slice(place, 1))[0]
-            # Vectorised logarithms and the like may differ in the last bit between one row and many.
-            differs = np.flatnonzero(~np.isclose(alone, together[at], rtol=1e-5, atol=1e-6, equal_nan=True))
-            if len(differs):
-                feature = int(differs[0])
-                raise DataError(
-                    f"{self.plan.file}: feature '{self.names[feature]}' of row {place} is {alone[feature]:g} alone and"
-                    f" {together[at, feature]:g} among others.",
-                    remedy="A feature may use its own row only: an endpoint sees rows one by one.",
-                )
-
     def _values(self, table: pa.Table) -> npt.NDArray[np.float32]:
-        frame = self.plan.frame(table, self.request_columns)
+        return self.encoded(self.plan.frame(table, self.request_columns))
+
+    def encoded(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
+        """Return features, as the plan's `frame` makes them, as float32 of shape [n, features].
+
+        Raises:
+            DataError: they are others than when the plan was fitted.
+        """
         made = list(frame.columns)
         if made != list(self.names) and sorted(made, key=str) != sorted(self.names):
             odd = sorted({str(name) for name in made} ^ set(self.names)) or ["one of them twice"]
-            raise DataError(
-                f"{self.plan.file}: the features are not those that were fitted; the difference is {', '.join(odd)}.",
-                remedy="Return the same columns whatever the rows are.",
-            )
+            raise _other_features(self.plan.file, odd)
         values = np.empty((len(frame), len(self.columns)), dtype=np.float32)
         for place, column in enumerate(self.columns):
             values[:, place] = column.apply(frame[column.name], self.plan.file)
@@ -183,6 +225,30 @@ class Fitted:
             "request_columns": list(self.request_columns),
             "features": [column.to_json() for column in self.columns],
         }
+
+
+def _probe(fitted: Fitted, table: pa.Table, frame: pd.DataFrame) -> None:
+    """Raise DataError if a row's features change when it comes alone: it would, online, and nobody would notice."""
+    places = sorted({round(place) for place in np.linspace(0, table.num_rows - 1, PROBES)})
+    together = fitted.encoded(frame.iloc[places])
+    for at, place in enumerate(places):
+        alone = fitted.encoded(fitted.plan.frame(table.slice(place, 1), fitted.request_columns))[0]
+        # Vectorised logarithms and the like may differ in the last bit between one row and many.
+        differs = np.flatnonzero(~np.isclose(alone, together[at], rtol=1e-5, atol=1e-6, equal_nan=True))
+        if len(differs):
+            feature = int(differs[0])
+            raise DataError(
+                f"{fitted.plan.file}: feature '{fitted.names[feature]}' of row {place} is {alone[feature]:g} alone and"
+                f" {together[at, feature]:g} among others.",
+                remedy="A feature may use its own row only: an endpoint sees rows one by one.",
+            )
+
+
+def _other_features(file: str, odd: Sequence[str]) -> DataError:
+    return DataError(
+        f"{file}: the features are not those that were fitted; the difference is {', '.join(odd)}.",
+        remedy="Return the same columns whatever the rows are.",
+    )
 
 
 def _names(frame: pd.DataFrame, file: str) -> list[str]:

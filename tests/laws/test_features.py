@@ -1,6 +1,9 @@
 """Features: a row's features are its own, in a batch, one by one, from the store and from a request."""
 
+import pickle
 from datetime import UTC, datetime
+from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlray.data import Contract
-from mlray.features import FeaturePlan, Fitted
+from mlray.features import FeaturePlan, Fitted, Partial
 from mlray.spec import read_spec
 
 FLIGHTS = Path(__file__).parents[2] / "jobs" / "flights"
@@ -81,3 +84,16 @@ def test_a_file_and_a_request_give_the_same_features(rows, plan):
     columns["time_hour"] = [time.isoformat() for time in columns["time_hour"]]
     fitted = PLANS[plan].fit(stored, CONTRACT.request_columns)
     assert same(fitted.apply(stored).values, fitted.apply(CONTRACT.check_request(columns)).values)
+
+
+@settings(deadline=None, max_examples=40)
+@given(rows=flights, cuts=st.lists(st.integers(0, 12), max_size=4), plan=st.sampled_from(sorted(PLANS)), data=st.data())
+def test_parts_in_any_order_teach_what_all_rows_teach(rows, cuts, plan, data):
+    ends = [0, *sorted(cuts), len(rows)]
+    parts = data.draw(st.permutations([rows[one:two] for one, two in pairwise(ends)]))
+    whole = PLANS[plan].fit(table(rows), CONTRACT.request_columns)
+    assert PLANS[plan].fit_parts([table(part) for part in parts], CONTRACT.request_columns) == whole
+    first, *others = [PLANS[plan].partial(table(part), CONTRACT.request_columns) for part in parts]
+    merged = reduce(Partial.merge, others, first)
+    assert merged.finish().digest == whole.digest
+    assert pickle.loads(pickle.dumps(merged)) == merged

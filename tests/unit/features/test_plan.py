@@ -238,3 +238,34 @@ def test_an_error_raised_by_a_library_names_the_users_line():
 def test_the_flights_features_are_those_of_the_example():
     path = Path(__file__).parents[3] / "jobs" / "flights" / "features.py"
     assert FeaturePlan.from_file(path).source
+
+
+def test_rows_that_come_in_parts_teach_what_they_teach_together():
+    table = rows(shop=["north", "south", None, "west"])
+    parts = [table.slice(0, 1), table.slice(1, 0), table.slice(1)]
+    assert plan().fit_parts(parts, COLUMNS) == fitted(table=table)
+
+
+def test_no_parts_teach_nothing():
+    with pytest.raises(DataError, match="no rows to fit"):
+        plan().fit_parts([], COLUMNS)
+
+
+def test_a_feature_that_is_text_here_and_a_number_there_is_refused():
+    code = of("rows[['shop']] if rows['count'].iloc[0] > 1 else rows[['weight']].rename(columns={'weight': 'shop'})")
+    with pytest.raises(DataError, match="'shop' is text in some rows and a number in others"):
+        plan(code).fit_parts([rows().slice(0, 1), rows(weight=[1.0] * 4).slice(2, 1)], COLUMNS)
+
+
+def test_a_feature_that_is_missing_throughout_a_part_has_the_kind_of_the_others():
+    code = of(
+        "rows[['shop']] if rows['shop'].notna().any() else pd.DataFrame({'shop': [None] * len(rows)}, dtype=object)"
+    )
+    found = plan(code).fit_parts([rows().slice(2, 1), rows().slice(0, 2)], COLUMNS)
+    assert found.columns[0].vocabulary == ("north", "south")
+
+
+def test_parts_with_other_features_are_refused():
+    code = of("rows[['shop']] if rows['count'].iloc[0] > 1 else rows[['weight']]")
+    with pytest.raises(DataError, match="the difference is shop, weight"):
+        plan(code).fit_parts([rows().slice(0, 1), rows().slice(2, 1)], COLUMNS)
