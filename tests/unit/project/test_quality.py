@@ -150,3 +150,17 @@ def test_features_that_cannot_be_made_leave_a_note_and_the_rest(tmp_path):
 def test_nothing_can_be_said_of_a_project_without_data(tmp_path):
     with project(tmp_path / "orders") as opened, pytest.raises(NotFoundError, match="no data yet"):
         opened.profile()
+
+
+def test_the_contracts_rules_on_whole_tables_are_counted_over_all_parts(tmp_path):
+    rules = (
+        "  quality: [{metric: rowCount, more_than: 100000}, {metric: nullValues, columns: [weight], at_most: 500}]\n"
+    )
+    with project(tmp_path / "orders", spec=("  target:", f"{rules}  target:")) as opened:
+        opened.ingest()
+        found = opened.profile()
+    few, missing = found.rules[-2:]
+    assert (few.passed, few.failed, few.checked) == (False, 0, found.rows)
+    weight = next(column for column in found.columns if column.name == "weight")
+    assert (missing.passed, missing.failed) == (True, weight.missing)
+    assert any(one.about == "rules" and one.level == "bad" for one in found.findings)
