@@ -109,9 +109,10 @@ def count(name: str, values: "pd.Series[Any]", file: str) -> Counted:
     if not _is_text(values):
         return Counted(name, None, known)
     words: Counter[str] = Counter()
-    for word, often in values.value_counts().items():
-        if often:
-            words[_word(word)] += int(often)
+    often = values.value_counts()
+    # A category that no row has counts zero.
+    for word, times in often[often > 0].items():
+        words[_word(word)] += int(times)
     return Counted(name, words, known)
 
 

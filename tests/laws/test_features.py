@@ -86,7 +86,7 @@ def test_a_file_and_a_request_give_the_same_features(rows, plan):
     assert same(fitted.apply(stored).values, fitted.apply(CONTRACT.check_request(columns)).values)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 @given(rows=flights, cuts=st.lists(st.integers(0, 12), max_size=4), plan=st.sampled_from(sorted(PLANS)), data=st.data())
 def test_parts_in_any_order_teach_what_all_rows_teach(rows, cuts, plan, data):
     ends = [0, *sorted(cuts), len(rows)]
