@@ -1,0 +1,41 @@
+"""What the guide to the data layer says can be done is done."""
+
+import re
+import shlex
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "data"
+GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", GUIDE)
+    assert len(links) > 3
+    assert [link for link in links if "://" not in link and not (FOLDER / link).exists()] == []
+
+
+def test_every_command_exists():
+    from typer.main import get_command
+
+    from mlray.cli._app import app
+
+    verbs = get_command(app).commands
+    lines = re.findall(r"`mlray ([a-z][^`]*)`", GUIDE)
+    assert len(lines) > 8
+    for line in lines:
+        words = shlex.split(line)
+        command = verbs[words[0]]
+        command = command.commands[words[1]] if hasattr(command, "commands") else command
+        options = {name for parameter in command.params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
+
+
+def test_the_python_runs_from_the_first_block_to_the_last(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    assert len(blocks) == 4
+    for block in blocks:
+        exec(compile(block, "docs/data/README.md", "exec"), names)
+    assert names["result"].groups.to_pydict()["rows"] == [1, 1]
