@@ -1,10 +1,10 @@
 """The section `crawl`: how often sources are looked at, what counts as late, and who is told."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
@@ -14,6 +14,8 @@ from mlray.spec._terms import unknown_zone
 
 __all__ = ["CrawlSpec", "NotifySpec", "Schedule"]
 
+_HOST = re.compile(r"https?://(?:[^@/?#]*@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#:@\[\]]+)(?::[^\s/?#]*)?(?=[/?#]|$)")
+"""The host in an address of a web server."""
 USUAL = timedelta(minutes=5)
 _SOME = datetime(2000, 1, 1, tzinfo=UTC)
 """Any moment: a cron line that matches nothing after it matches nothing at all."""
@@ -33,11 +35,7 @@ def _cron(text: object) -> object:
 
 
 def _address(url: str) -> str:
-    try:
-        named = urlsplit(url).hostname or url.startswith("${")
-    except ValueError:
-        named = None
-    if not named:
+    if _HOST.match(url) is None and not url.startswith("${"):
         message = "no address of a web server; write https://host/path, or ${NAME} for a variable of the environment"
         raise ValueError(message)
     return url
@@ -89,7 +87,7 @@ class Schedule(Part):
         from cronsim import CronSim
 
         moments = CronSim(self.cron, _SOME)
-        found = [moment for moment, _ in zip(moments, range(60), strict=False)]
+        found = [moment for moment, _ in zip(moments, range(16), strict=False)]
         return min((b - a for a, b in pairwise(found)), default=timedelta.max)
 
 
@@ -106,7 +104,8 @@ class NotifySpec(Part):
     @property
     def host(self) -> str:
         """Who is told, in a message: with most chat services the rest of the address is a secret."""
-        return urlsplit(self.webhook).hostname or self.webhook
+        found = _HOST.match(self.webhook)
+        return found.group(1) if found else self.webhook
 
 
 class CrawlSpec(Schedule):
