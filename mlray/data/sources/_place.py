@@ -2,17 +2,23 @@
 
 import errno
 import os
+import zlib
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Literal, Self
 
+import pyarrow as pa
+
 from mlray.errors import DataError, UnavailableError
 from mlray.spec import SourceSpec
 
-__all__ = ["Format", "SourceFile", "unreadable"]
+__all__ = ["BROKEN", "Format", "SourceFile", "unreadable", "whole"]
 
 Format = Literal["parquet", "csv", "json"]
+
+BROKEN = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, pa.ArrowException)
+"""What the readers raise for content that is not what it should be: damaged bytes can say anything."""
 
 BLOCK = 65_536
 """Bytes of one look at a file's content."""
@@ -115,3 +121,12 @@ def unreadable(file: SourceFile, kind: str, error: Exception) -> DataError | Una
         f"{file.shown} is not whole, or not {kind}: {first}",
         remedy="Fetch the file again, or take it out of the folder; nothing was committed.",
     )
+
+
+def whole(table: pa.Table) -> pa.Table:
+    """Return `table` once its texts have been seen to be texts; pyarrow's error where their bytes are not UTF-8."""
+    for column in table.columns:
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            column.validate(full=True)
+    return table

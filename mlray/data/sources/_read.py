@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlray.data.sources._place import SourceFile, unreadable
+from mlray.data.sources._place import BROKEN, SourceFile, unreadable, whole
 from mlray.data.sources._text import columns_of_text, read_text
 from mlray.errors import DataError
 
@@ -50,7 +50,10 @@ def span(place: Path | SourceFile, column: str) -> tuple[datetime, datetime] | N
     if file.format != "parquet":
         return None
     opened = _open(file)
-    ends = [group for group in _group_spans(opened, column) if group is not None]
+    try:
+        ends = [group for group in _group_spans(opened, column) if group is not None]
+    except BROKEN as error:
+        raise unreadable(file, "Parquet", error) from error
     if not ends or len(ends) < opened.num_row_groups:
         return None
     return min(low for low, _ in ends), max(high for _, high in ends)
@@ -76,6 +79,15 @@ def read(
         table = read_text(source, columns)
         return Raw(table, np.arange(table.num_rows, dtype=np.int64))
     file = _open(source)
+    try:
+        return _parts(file, columns, time, start, until)
+    except BROKEN as error:
+        raise unreadable(source, "Parquet", error) from error
+
+
+def _parts(
+    file: pq.ParquetFile, columns: Collection[str], time: str, start: datetime | None, until: datetime | None
+) -> Raw:
     groups, positions, first, later = [], [np.zeros(0, dtype=np.int64)], 0, False
     for group, ends in enumerate(_group_spans(file, time)):
         rows = file.metadata.row_group(group).num_rows
@@ -86,10 +98,7 @@ def read(
             later |= until is not None and ends[1] >= until
         first += rows
     wanted = [name for name in file.schema_arrow.names if name in columns]
-    try:
-        table = file.read_row_groups(groups, columns=wanted, use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise unreadable(source, "Parquet", error) from error
+    table = whole(file.read_row_groups(groups, columns=wanted, use_threads=False))
     return Raw(table, np.concatenate(positions), later)
 
 
@@ -102,7 +111,7 @@ def _open(source: SourceFile) -> pq.ParquetFile:
         # A path is mapped and closed by Arrow itself; an object is read in ranges.
         file = pq.ParquetFile(source.path or source.open(), page_checksum_verification=True)
         names = file.schema_arrow.names
-    except (OSError, pa.ArrowException) as error:
+    except BROKEN as error:
         raise unreadable(source, "Parquet", error) from error
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -11,13 +10,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
 
-from mlray.data.sources._place import SourceFile, unreadable
+from mlray.data.sources._place import BROKEN, SourceFile, unreadable, whole
 from mlray.errors import DataError
 
 __all__ = ["columns_of_text", "parse_json", "read_text"]
 
 _MAGIC = b"PAR1"
-_BROKEN = (OSError, EOFError, ValueError, zlib.error, pa.ArrowException)
 _GZIP = b"\x1f\x8b"
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 
@@ -53,7 +51,7 @@ def _read_csv(file: SourceFile, columns: Collection[str]) -> pa.Table:
             return pyarrow.csv.read_csv(
                 content, convert_options=options, parse_options=_parsing(file), read_options=_reading(file)
             )
-    except _BROKEN as error:
+    except BROKEN as error:
         raise unreadable(file, "CSV", error) from error
 
 
@@ -64,7 +62,7 @@ def _csv_names(file: SourceFile) -> list[str]:
             pyarrow.csv.open_csv(content, parse_options=_parsing(file), read_options=_reading(file)) as reader,
         ):
             names: list[str] = reader.schema.names
-    except _BROKEN as error:
+    except BROKEN as error:
         raise unreadable(file, "CSV", error) from error
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
@@ -90,8 +88,10 @@ def _read_json(file: SourceFile) -> pa.Table:
             content = opened.read()
         if file.spec.encoding.lower().replace("-", "") not in ("utf8", "ascii"):
             content = content.decode(file.spec.encoding).encode()
-        return parse_json(content)
-    except _BROKEN as error:
+        table = whole(parse_json(content))
+        # A name as well may be no text at all.
+        return table.rename_columns(table.column_names)
+    except BROKEN as error:
         raise unreadable(file, "JSON lines", error) from error
 
 
