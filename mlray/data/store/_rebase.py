@@ -219,15 +219,15 @@ def _dressed(
         old = rows[column.name].take(pa.array(order))
         if column in wanted:
             new = physical(store, peer.version, peer.fragment, column).take(pa.array(there[order]))
-            differing = differing(old, new)
+            places = differing(old, new)
         else:
-            differing = np.flatnonzero(old.is_valid().to_numpy())
-        if not len(differing):
+            places = np.flatnonzero(old.is_valid().to_numpy())
+        if not len(places):
             continue
         if keep != "exact":
-            lost[column.id] = len(differing)
+            lost[column.id] = len(places)
             continue
-        written = patch(store, there[order][differing], {column.id: old.take(pa.array(differing))})
+        written = patch(store, there[order][places], {column.id: old.take(pa.array(places))})
         cost += written.bytes
         result = replace(result, patches=(*result.patches, written))
     return result, lost, cost
@@ -291,5 +291,5 @@ def differing(old: pa.ChunkedArray, new: pa.ChunkedArray) -> Places:
     """Return the places at which two columns differ, to the bit: a sign of zero and a NaN's payload count."""
     if pa.types.is_floating(old.type) or pa.types.is_nested(old.type):
         return np.flatnonzero(row_marks([old]) != row_marks([new]))
-    unequal = pc.fill_null(pc.not_equal(old, new), value=False)
+    unequal = pc.fill_null(pc.not_equal(old, new), pa.scalar(False))
     return np.flatnonzero(pc.or_(unequal, pc.xor(old.is_null(), new.is_null())).to_numpy())

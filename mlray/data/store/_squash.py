@@ -38,6 +38,9 @@ __all__ = ["Keep", "Squashed", "squash"]
 
 Keep = Literal["exact", "facts"]
 
+WORTH = 1.0
+"""Bytes that may be written for each byte that they save."""
+
 
 @dataclass(frozen=True, slots=True)
 class Squashed(Record):
@@ -220,7 +223,7 @@ def _choose(owners: Sequence[_Owner], options: Sequence[_Option], sizes: Mapping
             _carry_out(option)
         spare = files.difference(*(blobs_of(owner.pieces) for owner in owners))
         cost = sum(option.change.cost for option in group)
-        if cost < sum(sizes.get(blob, 0) for blob in spare):
+        if cost < WORTH * sum(sizes.get(blob, 0) for blob in spare):
             written += cost
             continue
         for owner, pieces in zip(owners, before, strict=True):
