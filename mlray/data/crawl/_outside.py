@@ -1,5 +1,6 @@
-"""Looking into what is no file on this machine: a download, or the first rows of a database's table."""
+"""Looking into what is no file on this machine: a download, the first rows of a table, a topic's offsets."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -25,34 +26,55 @@ def brought_here(file: SourceFile, aside: Path) -> SourceFile:
 
 
 def look_into_rows(glass: Glass, spec: SourceSpec, folder: Path, name: str, mark: str) -> Sight:
-    """Return what the first rows of a source that is no file say; of a topic only its mark tells.
+    """Return what the first rows of a source that is no file say; `mark` is what its listing says.
 
     Raises:
         DataError: the table is missing, or the query is wrong.
         UnavailableError: it does not answer.
     """
-    thing = _thing(mark)
-    if spec.kind != "sql":
-        return Sight({name: thing}, read="nothing")
+    match spec.kind:
+        case "sql":
+            return _sql(glass, spec, folder, name, mark)
+        case "iceberg":
+            return _iceberg(glass, spec, name, mark)
+        case _:
+            # How many messages there ever were: more of them are new ones, fewer are another topic of the same name.
+            ends = [int(part.partition(": ")[2]) for part in mark.split(", ") if part]
+            return Sight({name: Thing(mark, sum(ends))}, read="nothing")
+
+
+def _sql(glass: Glass, spec: SourceSpec, folder: Path, name: str, mark: str) -> Sight:
     from mlray.data.on_sql import columns, tables
 
-    names = columns(spec, folder)
-    rows = [rows.slice(0, glass.sample) for rows in islice(tables(spec, folder), 1)]
-    # An empty table has its columns all the same.
+    # Its count, and the highest value of the cursor column.
+    count, _, top = mark.partition(", ")
+    thing = Thing(mark, int(count) if count.isdecimal() else -1, last=_moment(top))
+    return _tried(glass, name, thing, columns(spec, folder), tables(spec, folder))
+
+
+def _iceberg(glass: Glass, spec: SourceSpec, name: str, mark: str) -> Sight:
+    from mlray.data.on_iceberg import IcebergTable
+    from mlray.data.sources._tables import place_of
+
+    table = IcebergTable(place_of(spec))
+    head = table.head()
+    rows = 0 if head is None else head.rows
+    thing = Thing(mark, -1 if rows is None else rows)
+    return _tried(glass, name, thing, table.schema().names, table.batches() if head is not None else ())
+
+
+def _tried(glass: Glass, name: str, thing: Thing, columns: Iterable[str], parts: Iterable[pa.Table]) -> Sight:
+    """Return what the first of `parts` says; a table without rows has its columns all the same."""
+    names = tuple(columns)
+    ours = set(glass.contract.source_columns(name, lookup=glass.lookup))
+    unknown = tuple(column for column in names if column not in ours)
+    rows = [part.slice(0, glass.sample) for part in islice(parts, 1)]
     rows = rows or [pa.table({column: pa.nulls(0) for column in names})]
-    ours = glass.contract.source_columns(name, lookup=glass.lookup)
-    unknown = tuple(column for column in names if column not in set(ours))
     try:
         tried, aside = try_rows(glass, name, rows)
     except DataError as error:
         return Sight({name: thing}, unknown, error.problem.rstrip("."), error.remedy, read="sample")
     return Sight({name: thing}, unknown, tried=tried, aside=aside, read="sample")
-
-
-def _thing(mark: str) -> Thing:
-    """Return what a mark tells: of a database the count of its rows, and the highest value of its cursor column."""
-    count, _, top = mark.partition(", ")
-    return Thing(mark, int(count) if count.isdecimal() else -1, last=_moment(top))
 
 
 def _moment(text: str) -> datetime | None:

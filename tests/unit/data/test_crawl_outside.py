@@ -5,11 +5,16 @@ from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 
-from mlray.data import SourceState, look
+from mlray.data import Contract, Known, SourceState, look
+from mlray.data.crawl._judge import judge
+from mlray.data.crawl._outside import look_into_rows
+from mlray.data.crawl._sight import Glass
+from mlray.spec import SourceSpec, source_of
 from tests.unit.data.samples import NOON, orders, spec, write
 
 HOUR = timedelta(hours=1)
@@ -102,3 +107,39 @@ def test_a_download_is_made_only_when_the_headers_differ(tmp_path):
     assert (first.verdict.state, first.verdict.rows, fetched) == (SourceState.NEW, 1, 1)
     assert broken.verdict.state is SourceState.BREAKING
     assert gone.verdict.state is SourceState.UNREACHABLE
+
+
+def test_an_iceberg_table_is_known_by_its_snapshot(tmp_path):
+    from mlray.data.on_iceberg import IcebergTable
+    from mlray.data.sources._tables import place_of
+
+    (tmp_path / "lake").mkdir()
+    options = {"uri": f"sqlite:///{tmp_path}/lake/catalog.db", "warehouse": f"file://{tmp_path}/lake", "type": "sql"}
+    lake = SourceSpec(iceberg="lake", table="shop.orders", options=options)
+    table = IcebergTable(place_of(lake))
+    table.create(orders({}).schema)
+
+    def asked(known=None):
+        return look(spec(source=lake), tmp_path, None, now=NOON, known=known)
+
+    empty = asked()
+    table.append(orders({}))
+    first = asked(empty.known)
+    assert (empty.verdict.state, first.verdict.state, first.verdict.rows) == (SourceState.NEW, SourceState.NEW, 1)
+    assert asked(first.known).verdict.read == "nothing"
+    table.replace(orders({}, {"order": 2}).drop_columns("gift"))
+    assert asked(first.known).verdict.state is SourceState.BREAKING
+
+
+def test_a_topic_has_grown_or_is_another_one():
+    topic = source_of("kafka://host:9092/orders")
+    glass = Glass(Contract.compile(spec()), None, 10, 0.1)
+
+    def told(before, mark):
+        known = Known(things={"topic": look_into_rows(glass, topic, Path(), "topic", before).things["topic"]})
+        sight = look_into_rows(glass, topic, Path(), "topic", mark)
+        return judge("orders", known, {"topic": mark}, sight, now=NOON)
+
+    assert told("0: 5, 1: 7", "0: 5, 1: 7").state is SourceState.UNCHANGED
+    assert (told("0: 5, 1: 7", "0: 9, 1: 7").state, told("0: 5, 1: 7", "0: 9, 1: 7").rows) == (SourceState.NEW, 4)
+    assert told("0: 5, 1: 7", "0: 1, 1: 0").state is SourceState.CHANGED
