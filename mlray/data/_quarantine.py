@@ -99,6 +99,7 @@ class Faults:
 def repeats(table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) -> npt.NDArray[np.bool_]:
     """Return which rows of `table` have a `key` that a row above them has, or one of the rows `taken`; shape [n]."""
     keys = table.select(key)
+    taken = _near(taken, keys)
     before = 0 if taken is None else taken.num_rows
     if taken is not None:
         keys = pa.concat_tables([taken.select(key).cast(keys.schema), keys])
@@ -109,6 +110,19 @@ def repeats(table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) 
     repeated = np.ones(table.num_rows, dtype=np.bool_)
     repeated[first[first >= before] - before] = False
     return repeated
+
+
+def _near(taken: pa.Table | None, keys: pa.Table) -> pa.Table | None:
+    """Return the rows of `taken` that may have one of `keys`: where rows come in order, hardly any can."""
+    for name in keys.column_names:
+        kind = keys.schema.field(name).type
+        if taken is not None and (pa.types.is_integer(kind) or pa.types.is_timestamp(kind)):
+            ends = pc.min_max(keys[name])
+            theirs = taken[name].cast(kind)
+            inside = pc.and_(pc.greater_equal(theirs, ends["min"]), pc.less_equal(theirs, ends["max"]))
+            # A missing key repeats another missing one.
+            taken = taken.filter(pc.or_(pc.fill_null(inside, False), pc.is_null(theirs)))
+    return taken
 
 
 def _set_aside(source: str, places: Iterable[int], reasons: Sequence[str], rows: pa.Table) -> pa.Table:

@@ -1,12 +1,14 @@
 """One task: a file is read, cut to its window, brought into the contract, joined, profiled and written, in one go.
 
-Rows never travel: a task returns a name, counts and a profile. What runs the tasks is somebody else's choice. A task
-holds its file in memory whole, so that the largest file, not the sum of all, is what a node must have room for.
+Rows never travel: a task returns a name, counts and a profile. What runs the tasks is somebody else's choice. A large
+Parquet file goes by in pieces of whole row groups, so that a task's memory does not grow with its file.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,9 @@ from mlray.data.store import Store
 from mlray.records import Fragment
 from mlray.sketches import Profile, Reference, profile
 from mlray.spec import Data
+
+PIECE_ROWS = 1_000_000
+"""Rows of a file that are in memory at a time, where its row groups are no larger."""
 
 __all__ = ["ScanPart", "Scanned", "Window", "join", "may_hold", "read_window", "rows_of", "scan", "scan_here"]
 
@@ -101,52 +106,108 @@ def scan(part: ScanPart) -> Scanned:
         DataError: the file is unreadable, or lacks a column.
         StoreError: the store cannot be written.
     """
-    checked, rows, later = _rows_of(part)
-    if not rows.num_rows:
-        return Scanned(part.source, None, None, None, checked.set_aside, checked.mapped, None, later)
-    time = part.data.time
-    fragment = Store(part.store).put(rows, source=part.source, time=time)
-    ends = pc.min_max(rows[time]).as_py()
-    found = profile(rows, part.reference) if part.reference else None
-    return Scanned(part.source, fragment, ends["min"], ends["max"], checked.set_aside, checked.mapped, found, later)
+    found = _Found(part)
+    kept = found.kept()
+    first = next(kept, None)
+    fragment = None
+    if first is not None:
+        store = Store(part.store)
+        fragment = store.write(chain([first], kept), source=part.source, time=part.data.time)
+    return found.scanned(fragment)
+
+
+class _Found:
+    """What was found in a file so far, while its rows go by piece by piece."""
+
+    def __init__(self, part: ScanPart) -> None:
+        self._part = part
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        self._set_aside: list[pa.Table] = []
+        self._mapped: Counter[str] = Counter()
+        self._profile: Profile | None = None
+        self._later = False
+
+    def kept(self) -> Iterator[pa.Table]:
+        """Yield the rows that are kept, where there are any."""
+        for checked, rows, later in _pieces_of(self._part, PIECE_ROWS):
+            self._set_aside.append(checked.set_aside)
+            self._mapped.update(checked.mapped)
+            self._later |= later
+            if rows.num_rows:
+                self._note(rows)
+                yield rows
+
+    def _note(self, rows: pa.Table) -> None:
+        ends = pc.min_max(rows[self._part.data.time]).as_py()
+        self._first = min(self._first or ends["min"], ends["min"])
+        self._last = max(self._last or ends["max"], ends["max"])
+        if self._part.reference:
+            found = profile(rows, self._part.reference)
+            self._profile = found if self._profile is None else self._profile.merge(found)
+
+    def scanned(self, fragment: Fragment | None) -> Scanned:
+        """Return all that was found, once the last piece has gone by."""
+        aside = pa.concat_tables(self._set_aside)
+        source, mapped = self._part.source, dict(self._mapped)
+        return Scanned(source, fragment, self._first, self._last, aside, mapped, self._profile, self._later)
 
 
 def rows_of(part: ScanPart) -> tuple[Checked, pa.Table]:
     """Return what the contract made of one file's rows in the window, and the kept rows joined with the lookups."""
-    checked, rows, _ = _rows_of(part)
+    ((checked, rows, _),) = _pieces_of(part, None)
     return checked, rows
 
 
-def _rows_of(part: ScanPart) -> tuple[Checked, pa.Table, bool]:
+def _pieces_of(part: ScanPart, size: int | None) -> Iterator[tuple[Checked, pa.Table, bool]]:
     contract = Contract.compile(part.data)
-    raw = read_window(contract, part.path, part.source, part.window)
     taken = pq.read_table(part.taken) if part.taken else None
     own = pq.read_table(part.own) if part.own else None
-    before = (
-        Before(taken, None if part.window.exact else part.window.start, own)
-        if taken is not None or own is not None
-        else None
-    )
-    checked = contract.apply(raw.table, part.source, positions=raw.positions, before=before)
+    edge = None if part.window.exact else part.window.start
     lookups = {name: pq.read_table(path) for name, path in part.lookups.items()}
-    return checked, join(contract, checked.table, lookups), raw.later
+    key = list(contract.data.key)
+    # Rows that are known are told from repeated ones within one table: such a file is taken whole.
+    whole = bool(key) and (own is not None or (taken is not None and edge is not None))
+    for raw in _windowed(contract, part.path, part.source, part.window, None, None if whole else size):
+        before = Before(taken, edge, own) if taken is not None or own is not None else None
+        checked = contract.apply(raw.table, part.source, positions=raw.positions, before=before)
+        yield checked, join(contract, checked.table, lookups), raw.later
+        if key and not whole:
+            seen = checked.table.select(list(dict.fromkeys([*key, contract.data.time])))
+            edge = None
+            taken = (
+                seen if taken is None else pa.concat_tables([taken.select(seen.column_names).cast(seen.schema), seen])
+            )
 
 
 def read_window(
     contract: Contract, path: Path | SourceFile, source: str, window: Window | None, *, lookup: str | None = None
 ) -> Raw:
     """Return the raw rows of a file whose event time lies in `window` (all if None), and their places in the file."""
+    (whole,) = _windowed(contract, path, source, window, lookup, None)
+    return whole
+
+
+def _windowed(
+    contract: Contract,
+    path: Path | SourceFile,
+    source: str,
+    window: Window | None,
+    lookup: str | None,
+    size: int | None,
+) -> Iterator[Raw]:
     columns = contract.source_columns(source, lookup=lookup)
     if window is None:
-        return sources.read(path, columns)
+        yield sources.read(path, columns)
+        return
     # Only a Parquet footer can leave row groups out; a text would be opened once more for the names of its columns.
     named = SourceFile.of(path).format == "parquet"
     time = contract.footer_time(source, sources.columns_of(path)) if named else ""
-    raw = sources.read(path, columns, time, window.start, window.until)
-    times = contract.times(raw.table, source)
-    inside = np.asarray(window.holds(times))
-    later = raw.later or bool(pc.any(pc.greater_equal(times, pa.scalar(window.until, ARROW["timestamp"]))).as_py())
-    return Raw(raw.table.filter(inside), raw.positions[inside], later)
+    for raw in sources.pieces(path, columns, time, window.start, window.until, rows=size):
+        times = contract.times(raw.table, source)
+        inside = np.asarray(window.holds(times))
+        later = raw.later or bool(pc.any(pc.greater_equal(times, pa.scalar(window.until, ARROW["timestamp"]))).as_py())
+        yield Raw(raw.table.filter(inside), raw.positions[inside], later)
 
 
 def may_hold(contract: Contract, path: Path | SourceFile, source: str, window: Window) -> bool:

@@ -7,7 +7,7 @@
 from mlray.data.sources._find import files, find, name_of
 from mlray.data.sources._place import SourceFile
 from mlray.data.sources._probe import Probe, probe
-from mlray.data.sources._read import Raw, columns_of, read, span
+from mlray.data.sources._read import Raw, columns_of, pieces, read, span
 from mlray.data.sources._text import parse_json
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "find",
     "name_of",
     "parse_json",
+    "pieces",
     "probe",
     "read",
     "span",

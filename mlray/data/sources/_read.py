@@ -1,6 +1,6 @@
 """Files as they come: read by column and time, and refused by name when they cannot be."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from mlray.data.sources._place import BROKEN, SourceFile, unreadable, whole
 from mlray.data.sources._text import columns_of_text, read_text
 from mlray.errors import DataError
 
-__all__ = ["Raw", "columns_of", "read", "span"]
+__all__ = ["Raw", "columns_of", "pieces", "read", "span"]
 
 Positions = npt.NDArray[np.int64]
 
@@ -74,32 +74,64 @@ def read(
     Raises:
         DataError: the file is missing, truncated, damaged or not what its name says.
     """
+    (whole_file,) = pieces(place, columns, time, start, until)
+    return whole_file
+
+
+def pieces(
+    place: Path | SourceFile,
+    columns: Collection[str],
+    time: str = "",
+    start: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    rows: int | None = None,
+) -> Iterator[Raw]:
+    """Yield what `read` returns, at least one piece, of whole Parquet row groups and at most `rows` rows if these fit.
+
+    Raises:
+        DataError: as `read`; earlier pieces were yielded already.
+    """
     source = SourceFile.of(place)
     if source.format != "parquet":
         table = read_text(source, columns)
-        return Raw(table, np.arange(table.num_rows, dtype=np.int64))
+        yield Raw(table, np.arange(table.num_rows, dtype=np.int64))
+        return
     file = _open(source)
     try:
-        return _parts(file, columns, time, start, until)
+        yield from _pieces(file, columns, time, start, until, rows)
     except BROKEN as error:
         raise unreadable(source, "Parquet", error) from error
 
 
-def _parts(
-    file: pq.ParquetFile, columns: Collection[str], time: str, start: datetime | None, until: datetime | None
-) -> Raw:
-    groups, positions, first, later = [], [np.zeros(0, dtype=np.int64)], 0, False
-    for group, ends in enumerate(_group_spans(file, time)):
-        rows = file.metadata.row_group(group).num_rows
-        if ends is None or _meets(ends, start, until):
-            groups.append(group)
-            positions.append(np.arange(first, first + rows, dtype=np.int64))
-        else:
-            later |= until is not None and ends[1] >= until
-        first += rows
+def _pieces(
+    file: pq.ParquetFile,
+    columns: Collection[str],
+    time: str,
+    start: datetime | None,
+    until: datetime | None,
+    rows: int | None,
+) -> Iterator[Raw]:
     wanted = [name for name in file.schema_arrow.names if name in columns]
-    table = whole(file.read_row_groups(groups, columns=wanted, use_threads=False))
-    return Raw(table, np.concatenate(positions), later)
+    groups: list[int] = []
+    positions, taken, first, later = [np.zeros(0, dtype=np.int64)], 0, 0, False
+
+    def read() -> pa.Table:
+        return whole(file.read_row_groups(groups, columns=wanted, use_threads=False))
+
+    for group, ends in enumerate(_group_spans(file, time)):
+        count = file.metadata.row_group(group).num_rows
+        if ends is not None and not _meets(ends, start, until):
+            later |= until is not None and ends[1] >= until
+        else:
+            if groups and rows is not None and taken + count > rows:
+                yield Raw(read(), np.concatenate(positions))
+                groups, positions, taken = [], [], 0
+            groups.append(group)
+            positions.append(np.arange(first, first + count, dtype=np.int64))
+            taken += count
+        first += count
+    yield Raw(read(), np.concatenate(positions), later)
 
 
 def _meets(ends: tuple[datetime, datetime], start: datetime | None, until: datetime | None) -> bool:

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlray.data import ScanPart, Store, Window, scan_here
+from mlray.data import scan as scanning
 from mlray.data.scan import join, may_hold, rows_of, scan
 from mlray.sketches import Reference, profile
 from tests.unit.data.samples import LATER, NOON, contract, orders, spec, table, write
@@ -128,3 +130,30 @@ def test_scans_meet_where_their_times_overlap(tmp_path):
     assert one.meets(two)
     assert not one.meets(three)
     assert not none.meets(one)
+
+
+def test_a_large_file_in_pieces_gives_what_it_gives_whole(tmp_path, monkeypatch):
+    rows = orders(
+        {},
+        {"order": 2, "at": NOON + HOUR},
+        {"order": 0},
+        {"order": 2, "at": NOON + HOUR},
+        {"order": 5, "at": NOON + 3 * HOUR},
+        {"order": 1, "at": NOON},
+        {"order": 7, "at": LATER + HOUR},
+    )
+    one = part(tmp_path, rows, reference=Reference.of(pa.table({"weight": [1.0, 2.0]})))
+    pq.write_table(rows, one.path, row_group_size=2)
+    whole = scan(one)
+    monkeypatch.setattr(scanning, "PIECE_ROWS", 2)
+    pieces = scan(one)
+    assert pieces.fragment == whole.fragment
+    assert pieces.set_aside.equals(whole.set_aside)
+    assert pieces.set_aside["reason"].to_pylist().count("at, order repeated") == 2
+    assert (pieces.first, pieces.last, pieces.mapped, pieces.profile, pieces.later) == (
+        whole.first,
+        whole.last,
+        whole.mapped,
+        whole.profile,
+        whole.later,
+    )
