@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import begin, cluster, crawl, data, doctor, life, lineage, look, profile
+from mlray.cli import begin, cluster, contract, crawl, data, doctor, life, lineage, look, profile
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -82,7 +82,23 @@ for _of_versions in (
     data.compact,
 ):
     verb(_data, _of_versions)
+verb(_data, contract.replay)
 app.add_typer(_data, name="data")
+
+_contract = typer.Typer(
+    help="What the data must look like, and how each source says it: drafted, mapped, compared, shared.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+verb(_contract, contract.infer)
+verb(_contract, contract.mapped, "map")
+verb(_contract, contract.diff)
+verb(_contract, contract.lint)
+verb(_contract, contract.show)
+verb(_contract, contract.listed, "list")
+verb(_contract, contract.push)
+verb(_contract, contract.pull)
+app.add_typer(_contract, name="contract")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's callback)

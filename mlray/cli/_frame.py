@@ -38,8 +38,8 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
-def verb(app: typer.Typer, function: Callable[..., None]) -> None:
-    """Make `function` a verb of `app`: its errors become exit codes, and it takes `--debug`."""
+def verb(app: typer.Typer, function: Callable[..., None], name: str = "") -> None:
+    """Make `function` a verb of `app`, called `name` or as it is: errors become exit codes, and it takes `--debug`."""
 
     @functools.wraps(function)
     def command(*args: object, debug: bool = False, **kwargs: object) -> None:
@@ -52,7 +52,7 @@ def verb(app: typer.Typer, function: Callable[..., None]) -> None:
         parameters=[*signature.parameters.values(), option]
     )
     command.__annotations__ = {**function.__annotations__, "debug": _Debug}
-    app.command(function.__name__)(command)
+    app.command(name or function.__name__)(command)
 
 
 @contextmanager

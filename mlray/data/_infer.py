@@ -158,10 +158,11 @@ def _of_text(column: pa.Array) -> tuple[str, str, bool, pa.Array]:
     there = trimmed.filter(pc.not_equal(trimmed, ""))
     if not len(there):
         return "string", "", False, column
-    for kind in ("integer", "number", "boolean", "timestamp"):
+    # 007 is a name, not a number: as one it would lose its noughts.
+    padded = pc.any(pc.match_substring_regex(there, r"^0[0-9]+$")).as_py()
+    for kind in ("boolean", "timestamp") if padded else ("integer", "number", "boolean", "timestamp"):
         made, lost = convert(there, kind, where="")
-        padded = kind == "integer" and pc.any(pc.match_substring_regex(there, r"^0[0-9]")).as_py()
-        if lost is None and not padded:
+        if lost is None:
             return kind, "", False, made
     if pc.any(pc.match_substring(there, ",")).as_py():
         made, lost = convert(with_point(there), "number", where="")

@@ -32,9 +32,9 @@ def replay(
 ) -> DatasetVersion:
     """Try the rows that the table's head set aside again, and commit those that now keep the contract.
 
-    They leave the quarantine in the same version in which they join, so that no repetition brings them twice; the others
-    stay there with the reason that holds now. Returns the head where no row passes. Rows of lookups stay set aside:
-    reading the source anew is what joins them to rows that are there.
+    They leave the quarantine in the version in which they join, so that no repetition brings them twice; others stay
+    there with the reason that holds now. Returns the head where no row passes. Rows of lookups stay set aside: reading
+    the source anew is what joins them to rows that are there.
 
     Raises:
         NotFoundError: nothing was ingested yet.

@@ -1,5 +1,6 @@
 """The project file `mlray.yaml` as frozen values; what is wrong with it is told with file and line."""
 
+from mlray.spec._amend import with_mapping
 from mlray.spec._contracts import ContractFile, parse_contract, read_contract
 from mlray.spec._model import (
     Access,
@@ -69,4 +70,5 @@ __all__ = [
     "read_contract",
     "read_spec",
     "source_of",
+    "with_mapping",
 ]

@@ -12,7 +12,7 @@ from mlray.spec._odcs_shape import VERSION
 from mlray.spec._terms import Modes, QualityRule
 from mlray.spec._yaml import is_value
 
-__all__ = ["contract_text"]
+__all__ = ["contract_text", "flow_text"]
 
 
 def contract_text(
@@ -57,7 +57,9 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:  # noqa: ANN401, FBT001
         node = super().represent_mapping(tag, mapping, flow_style)
-        node.flow_style = len(str(mapping)) < 90 and "properties" not in mapping and "schema" not in mapping
+        node.flow_style = (
+            flow_style or (len(str(mapping)) < 90 and "properties" not in mapping and "schema" not in mapping)
+        )
         return node
 
     def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:  # noqa: ANN401, FBT001
@@ -74,6 +76,28 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_representer(str, _Dumper.represent_text)
+
+
+class _FlowDumper(_Dumper):
+    """Everything on one line."""
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:  # noqa: ANN401, ARG002, FBT001
+        return super().represent_mapping(tag, mapping, True)
+
+    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:  # noqa: ANN401, ARG002, FBT001
+        node = super().represent_sequence(tag, sequence, True)
+        node.flow_style = True
+        return node
+
+
+def flow_text(value: Any) -> str:  # noqa: ANN401 (a plain value)
+    """Return plain values as YAML on one line.
+
+    >>> flow_text({"files": "a-*.csv", "units": {"weight": "gram"}})
+    '{files: a-*.csv, units: {weight: gram}}'
+    """
+    text: str = yaml.dump(value, Dumper=_FlowDumper, sort_keys=False, allow_unicode=True, width=10**6)
+    return text.strip()
 
 
 def _table(data: Data, *, target: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import yaml
 
 from mlray.ids import Json
 
-__all__ = ["Fault", "Path", "Source", "dotted", "is_value", "read_yaml"]
+__all__ = ["Fault", "Path", "Source", "dotted", "is_value", "loader", "read_yaml"]
 
 Path = tuple[str | int, ...]
 
@@ -43,6 +43,11 @@ for _tag, _pattern, _first in _CORE:
         _Loader.yaml_implicit_resolvers.setdefault(_letter.strip("\0"), []).append(
             (f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"))
         )
+
+
+def loader() -> type[yaml.SafeLoader]:
+    """Return the reader, for those who look at the text's layout."""
+    return _Loader
 
 
 def is_value(text: str) -> bool:
