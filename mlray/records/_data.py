@@ -32,6 +32,8 @@ class Statistics(Record):
     max: Value = None
     nulls: int = 0
     """Missing values; after updates and deletions at most this many."""
+    unbounded: bool = False
+    """Whether there are values whose bounds are unknown; without them, no bounds mean no values."""
 
 
 @dataclass(frozen=True, slots=True)

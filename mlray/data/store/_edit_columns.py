@@ -101,10 +101,8 @@ class AddColumn:
 
     def _statistics(self, version: DatasetVersion) -> Mapping[str, Statistics]:
         total: Statistics | None = Statistics()
-        rows = 0
         for fragment in version.fragments:
-            total = merged(total, rows, self._made[fragment.id].statistics, fragment.rows)
-            rows += fragment.rows
+            total = merged(total, self._made[fragment.id].statistics)
         return {self.name: total} if total else {}
 
 

@@ -292,4 +292,4 @@ def rewritten(
     for column in columns:
         if column.id.startswith(NEW):
             known[column.name] = Statistics(nulls=rows)
-    return widened(known, columns, rows, revised)
+    return widened(known, columns, revised)

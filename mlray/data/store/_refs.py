@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlray.data.store.storage import LocalStorage, Storage
 from mlray.errors import ConflictError, DataError, NotFoundError, StoreError
@@ -66,7 +66,9 @@ class Refs:
         try:
             facts = json.loads(gzip.decompress(self.storage.read(name)))
             heads = facts.pop("heads")
-            return Manifest(DatasetVersion.from_json(facts), heads)
+            version = DatasetVersion.from_json(facts)
+            # Canonical JSON sorts the names of a mapping; the columns keep their order.
+            return Manifest(replace(version, schema={one.name: one.type for one in version.columns}), heads)
         except FileNotFoundError as error:
             raise NotFoundError(
                 f"There is no dataset version '{table}@v{number}'.", remedy=self._known(table)

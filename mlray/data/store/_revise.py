@@ -24,8 +24,8 @@ class Revised:
 
     fragment: Fragment | None
     """None where no row is left."""
-    statistics: Mapping[str, tuple[Statistics | None, int]] = field(default_factory=dict)
-    """Column id → what is known of the values that were written, and how many they are."""
+    statistics: Mapping[str, Statistics | None] = field(default_factory=dict)
+    """Column id → what is known of the values that were written."""
 
 
 def changed_columns(
@@ -49,7 +49,7 @@ def revise(
     """Return the fragment with the values of `new` at `places`, ascending; `old` are its rows with those deleted."""
     files: dict[str, ColumnFile] = {}
     patches: list[Patch] = []
-    known: dict[str, tuple[Statistics | None, int]] = {}
+    known: dict[str, Statistics | None] = {}
     for mask, together in _by_rows(changed_columns(old, places, new, columns)):
         rows = int(mask.sum())
         if rows > WHOLE * fragment.rows:
@@ -57,14 +57,14 @@ def revise(
                 values = replaced(old[column.name], places[mask], new[column.name].filter(pa.array(mask)))
                 written = blobs.write([pa.table({column.id: values})])
                 files[column.id] = ColumnFile(written.blob, written.bytes)
-                known[column.id] = (written.statistics.get(column.id), fragment.rows)
+                known[column.id] = written.statistics.get(column.id)
             continue
         chosen = new.select([column.name for column in together]).filter(pa.array(mask))
         named = chosen.rename_columns([column.id for column in together])
         table = named.add_column(0, POSITION, pa.array(places[mask].astype(np.int32)))
         blob, size, statistics = blobs.put_places(table)
         patches.append(Patch(blob, rows, size, {column.id: column.id for column in together}))
-        known |= {column.id: (statistics.get(column.id), rows) for column in together}
+        known |= {column.id: statistics.get(column.id) for column in together}
     if not known:
         return Revised(fragment)
     kept = _without_patches(fragment, set(files)).patches
@@ -86,14 +86,14 @@ def without(blobs: Blobs, fragment: Fragment, places: Places) -> Fragment | None
 
 
 def widened(
-    known: Mapping[str, Statistics], columns: Sequence[Column], rows: int, written: Sequence[Revised]
+    known: Mapping[str, Statistics], columns: Sequence[Column], written: Sequence[Revised]
 ) -> dict[str, Statistics]:
-    """Return the statistics of columns by name after values were written over some of `rows` values."""
+    """Return the statistics of columns by name after values were written over some of theirs."""
     found = dict(known)
     for column in columns:
         for one in written:
             if column.name in found and column.id in one.statistics:
-                total = merged(found[column.name], rows, *one.statistics[column.id])
+                total = merged(found[column.name], one.statistics[column.id])
                 found.pop(column.name)
                 found |= {column.name: total} if total else {}
     return found
@@ -107,7 +107,7 @@ def ranged(one: Revised, key: Column | None, time: Column | None) -> Revised:
     if key is not None and key.id in one.statistics:
         fragment = replace(fragment, low=None, high=None)
     if time is not None and time.id in one.statistics:
-        known = one.statistics[time.id][0]
+        known = one.statistics[time.id]
         low, high = (moment(known.min), moment(known.max)) if known and not known.nulls else (None, None)
         first = min(low, fragment.first) if low and fragment.first else None
         last = max(high, fragment.last) if high and fragment.last else None

@@ -22,33 +22,27 @@ def statistics_of(metadata: pq.FileMetaData) -> dict[str, Statistics]:
         if leaf.path != leaf.name or leaf.max_repetition_level:
             continue
         known: Statistics | None = Statistics()
-        rows = 0
         for group in range(metadata.num_row_groups):
-            chunk = metadata.row_group(group).column(place)
-            known = merged(known, rows, _chunk(chunk), chunk.num_values)
-            rows += chunk.num_values
+            known = merged(known, _chunk(metadata.row_group(group).column(place)))
         if known is not None:
             found[leaf.name] = known
     return found
 
 
-def merged(one: Statistics | None, rows: int, other: Statistics | None, others: int) -> Statistics | None:
-    """Return what is known of `rows` values and `others` more; None where one side is unknown.
+def merged(one: Statistics | None, other: Statistics | None) -> Statistics | None:
+    """Return what is known of the values of both; None where one side is unknown.
 
-    >>> merged(Statistics(1, 5), 10, Statistics(3, 9, nulls=2), 4)
-    Statistics(min=1, max=9, nulls=2)
+    >>> merged(Statistics(1, 5), Statistics(3, 9, nulls=2))
+    Statistics(min=1, max=9, nulls=2, unbounded=False)
     """
     if one is None or other is None:
         return None
-    nulls = one.nulls + other.nulls
-    # A side without any value bounds nothing; one whose bounds are unknown leaves the sum without bounds.
-    if one.nulls >= rows:
-        return Statistics(other.min, other.max, nulls)
-    if other.nulls >= others:
-        return Statistics(one.min, one.max, nulls)
-    low = None if one.min is None or other.min is None else min(one.min, other.min)  # type: ignore[type-var]
-    high = None if one.max is None or other.max is None else max(one.max, other.max)  # type: ignore[type-var]
-    return Statistics(low, high, nulls)
+    unbounded = one.unbounded or other.unbounded
+    lows = [side.min for side in (one, other) if side.min is not None]
+    highs = [side.max for side in (one, other) if side.max is not None]
+    low = min(lows, default=None) if not unbounded else None  # type: ignore[type-var]
+    high = max(highs, default=None) if not unbounded else None  # type: ignore[type-var]
+    return Statistics(low, high, one.nulls + other.nulls, unbounded)
 
 
 def whole(value: object) -> int | str | None:
@@ -77,8 +71,11 @@ def _chunk(chunk: pq.ColumnChunkMetaData) -> Statistics | None:
     if known is None or not known.has_null_count:
         return None
     if not known.has_min_max:
-        return Statistics(nulls=known.null_count)
-    return Statistics(_value(known.min), _value(known.max), known.null_count)
+        return Statistics(nulls=known.null_count, unbounded=known.num_values > 0)
+    low, high = _value(known.min), _value(known.max)
+    if low is None or high is None:
+        return Statistics(nulls=known.null_count, unbounded=True)
+    return Statistics(low, high, known.null_count)
 
 
 def _value(value: object) -> int | float | str | bool | None:

@@ -197,13 +197,12 @@ def _statistics(draft: Draft, head: DatasetVersion | None, columns: Sequence[Col
         known = draft.statistics if draft.statistics is not None else _inherited(head, columns, rows)
     found: dict[str, Statistics] = {}
     for column in columns:
-        total, count = known.get(column.name), rows
+        total = known.get(column.name)
         for fragment in draft.fragments:
             if fragment.id:
                 continue
             absent = Statistics(nulls=fragment.rows) if column.name not in fragment.columns else None
-            total = merged(total, count, fragment.statistics.get(column.name, absent), fragment.rows)
-            count += fragment.rows
+            total = merged(total, fragment.statistics.get(column.name, absent))
         if total is not None:
             found[column.name] = total
     return found
