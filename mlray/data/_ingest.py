@@ -105,7 +105,8 @@ class _Ingestion:
     def _lookups(self, todo: Intake, base: DatasetVersion | None, aside: Path) -> dict[str, LookupRows]:
         if base is not None and not todo.takes:
             return {}
-        window = Window(todo.since, self.until)
+        # At first all rows are looked at, those as well that nothing joins: quality counts them.
+        window = Window(todo.since if base else None, self.until)
         counted = base.as_of if base else None
         return {
             name: read_lookup(self.contract, self.folder, name, window, counted, aside)
