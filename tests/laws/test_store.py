@@ -285,9 +285,11 @@ kinds = st.recursive(
             *(pa.decimal128(38, -2), pa.decimal256(50, 3), pa.binary(7), pa.float16(), pa.date64(), pa.time32("s")),
         ]
     ),
-    lambda inner: inner.map(pa.list_)
-    | inner.map(lambda kind: pa.struct([pa.field("a b", kind, nullable=False)]))
-    | inner.map(lambda kind: pa.dictionary(pa.int8(), pa.string()) if kind is None else pa.map_(pa.string(), kind)),
+    lambda inner: (
+        inner.map(pa.list_)
+        | inner.map(lambda kind: pa.struct([pa.field("a b", kind, nullable=False)]))
+        | inner.map(lambda kind: pa.dictionary(pa.int8(), pa.string()) if kind is None else pa.map_(pa.string(), kind))
+    ),
     max_leaves=3,
 )
 

@@ -112,6 +112,8 @@ def fit(rows: pa.Table, columns: Sequence[Column], table: str) -> pa.Table:
         kind = kinds.get(field.name, field.type)
         if kind == field.type:
             continue
+        if not _alike(field.type, kind):
+            raise _unfit(field, kind, table, "these are no values of that type")
         try:
             made = rows.column(place).cast(kind)
             same = _lossless(rows.column(place), made)
@@ -121,6 +123,30 @@ def fit(rows: pa.Table, columns: Sequence[Column], table: str) -> pa.Table:
             raise _unfit(field, kind, table, "some values would change")
         rows = rows.set_column(place, pa.field(field.name, kind), made)
     return rows
+
+
+def _alike(one: pa.DataType, other: pa.DataType) -> bool:
+    """Tell whether values of both types mean the same: text is never parsed, a time without a zone gets none."""
+    if pa.types.is_null(one):
+        return True
+    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other):
+        return (one.tz is None) == (other.tz is None)
+    return any(test(one) and test(other) for test in _FAMILIES)
+
+
+def _number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+_FAMILIES = (
+    _number,
+    lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind),
+    lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind),
+    pa.types.is_date,
+    pa.types.is_time,
+    pa.types.is_duration,
+    pa.types.is_nested,
+)
 
 
 def _lossless(before: pa.ChunkedArray, after: pa.ChunkedArray) -> bool:
