@@ -22,18 +22,19 @@ def column_problems(spec: ProjectSpec) -> Iterator[str]:
 
 
 def _of_source(spec: ProjectSpec, at: str, source: SourceSpec, wanted: Mapping[str, str]) -> Iterator[str]:
-    from mlray.data.sources import columns_of, files
+    from mlray.data.sources import columns_of, find
 
     if not source.here:
         return
     try:
-        found = files(spec.folder, source.path)
+        found = find(source, spec.folder)
     except DataError:
         return  # told already, with the closest name
     has: dict[Path, tuple[str, ...]] = {}
     for file in found:
         try:
-            has[file] = _renamed(spec, file, columns_of(file))
+            place = Path(file.name)
+            has[place] = _renamed(spec, place, columns_of(file))
         except DataError as error:
             yield f"{at}: {error}"
     for column, path in wanted.items():

@@ -8,6 +8,7 @@ from datetime import timedelta
 from textwrap import wrap
 
 from mlray.cli._infer import Look, Seen
+from mlray.spec import flow_text
 
 __all__ = ["features_text", "project_text", "threshold"]
 
@@ -37,11 +38,16 @@ def project_text(look: Look, name: str, source: str, schema: str, question: str,
         f"question: {_quoted(question)}",
         "features: features.py",
         "data:",
-        f"  source: {_quoted(source)}",
+        f"  source: {_source(look, source)}",
         f"  time: {_quoted(look.time.name)}",
         *([f"  key: [{_quoted(key.name)}]"] if key else []),
         "  columns:",
         *_columns(look),
+        *(
+            ["  mappings:   # how the files write it", f"    - {flow_text({'files': '*', **look.mapping})}"]
+            if look.mapping
+            else []
+        ),
         f"  target: {{name: {_slug(look.target.name)}, column: {_quoted(look.target.name)}{above},"
         f" known_after: {known_after} days}}{_advice(look.target)}",
         "model:",
@@ -75,6 +81,11 @@ def features(rows: pd.DataFrame) -> pd.DataFrame:
     time = rows[{time}]
     return rows.drop(columns=[{dropped}]).assign(hour=time.dt.hour, weekday=time.dt.day_of_week)
 '''
+
+
+def _source(look: Look, source: str) -> str:
+    """Return the path, with what differs from commas in UTF-8."""
+    return flow_text({"files": source, **look.dialect.told}) if look.dialect.told else _quoted(source)
 
 
 def _columns(look: Look) -> Iterable[str]:

@@ -2,11 +2,16 @@
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlray.errors import InputError
 from mlray.spec import FILE, SCHEMA
+
+if TYPE_CHECKING:
+    from mlray.cli._infer import Look
 
 __all__ = ["Made", "scaffold"]
 
@@ -39,6 +44,7 @@ def scaffold(folder: Path, data: str | None, target: str | None, time: str | Non
         )
     example = folder / "data" / "orders.csv"
     new = [folder / FILE, folder / "features.py", *([example] if data is None else [])]
+    _refuse_a_file(folder)
     _refuse_to_overwrite(new)
     if data is None:
         example.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +67,32 @@ def scaffold(folder: Path, data: str | None, target: str | None, time: str | Non
         f"Predicts '{seen.target.name}'; the event time is '{seen.time.name}'.",
         f"{folder / 'features.py'}: what a model sees of a row.",
     )
-    return Made(folder, told)
+    return Made(folder, (*told, *_odd(seen)))
+
+
+def _odd(seen: "Look") -> Iterator[str]:
+    """Tell how the files were understood, where they are not written as most are: a person may know better."""
+    if seen.dialect.delimiter != ",":
+        yield f"Values are divided by {seen.dialect.delimiter!r}."
+    if seen.dialect.encoding != "utf-8":
+        yield f"The text is read as {seen.dialect.encoding}."
+    for column in seen.columns:
+        if column.form:
+            yield f"'{column.name}' is read as {column.form}."
+    if any(column.comma for column in seen.columns):
+        yield "A comma is the decimal sign."
+    if seen.target.words:
+        yield f"'{seen.target.name}': {', '.join(f'{theirs} is {ours}' for theirs, ours in seen.target.words.items())}."
+
+
+def _refuse_a_file(folder: Path) -> None:
+    """Refuse where a file stands in the way of the folder."""
+    for place in (folder, *folder.parents):
+        if place.exists() and not place.is_dir():
+            raise InputError(
+                f"{place} is a file, not a folder.",
+                remedy="Nothing was written. Name the folder to make; --data names data.",
+            )
 
 
 def _refuse_to_overwrite(new: list[Path]) -> None:

@@ -16,7 +16,7 @@ from mlray.data._units import known_units
 from mlray.errors import DataError
 from mlray.spec import Data, did_you_mean
 
-__all__ = ["Guess", "draft", "guess", "sample"]
+__all__ = ["Guess", "draft", "guess", "read_as", "sample"]
 
 ROWS = 200_000
 """Rows that are looked at: enough for every code that matters, and seconds at most."""
@@ -91,6 +91,17 @@ def guess(name: str, column: pa.Array) -> Guess:
     ends = pc.min_max(there).as_py() if kind in ("integer", "number") and len(there) else {"min": None, "max": None}
     unit = unit_of(name) if kind in ("integer", "number") else ""
     return Guess(name, kind, rows, nulls, distinct, allowed, unit, form, comma, ends["min"], ends["max"])
+
+
+def read_as(column: pa.Array, found: Guess) -> pa.Array:
+    """Return the values of `column` in the type that was found: times in UTC, numbers as float64 or int64."""
+    if not pa.types.is_string(column.type):
+        return column
+    text = pc.utf8_trim_whitespace(column)
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    if found.form and (made := parse_format(text, found.form)) is not None:
+        return made
+    return convert(with_point(text) if found.comma else text, found.type, where=found.name)[0]
 
 
 def draft(

@@ -27,7 +27,7 @@ from mlray.spec._model import (
     Target,
     Workspace,
 )
-from mlray.spec._odcs_write import contract_text
+from mlray.spec._odcs_write import contract_text, flow_text
 from mlray.spec._read import FILE, read_spec
 from mlray.spec._schema import SCHEMA, json_schema
 from mlray.spec._source import CursorSpec, SourceSpec, source_of
@@ -65,6 +65,7 @@ __all__ = [
     "closest",
     "contract_text",
     "did_you_mean",
+    "flow_text",
     "json_schema",
     "parse_contract",
     "read_contract",

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlray.cli._sample import sample
+from mlray.data import Contract
+from mlray.data.sources import columns_of, find, read
 from mlray.features import FeaturePlan
 from mlray.spec import SCHEMA, json_schema, read_spec
 from mlray.spec._yaml import read_yaml
@@ -236,3 +238,91 @@ def test_the_example_is_the_same_every_time():
     assert sample() == sample()
     assert sample(1) != sample(2)
     assert 5_000 < len(sample().splitlines()) < 10_000
+
+
+DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
+
+
+def rows_of(delimiter=",", when=DAYS, yes="yes", no="no", point="."):
+    odd = (f"{day * 1.5:.1f}".replace(".", point) for day in range(28))
+    return "".join(
+        f"{at}{delimiter}{number}{delimiter}{(yes, no)[number % 2]}{delimiter}{price}\n"
+        for number, (at, price) in enumerate(zip(when, odd, strict=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told", "source"),
+    [
+        (("Zeit,Größe,y,p\n" + rows_of()).encode("cp1252"), "read as cp1252", {"encoding": "cp1252"}),
+        (("at,a,y,p\n" + rows_of(yes="né")).encode("cp1252"), "read as cp1252", {"encoding": "cp1252"}),
+        (("at;a;y;p\n" + rows_of(";")).encode(), "divided by ';'", {"delimiter": ";"}),
+        (("at;a;y;p\n" + rows_of(";", point=",")).encode(), "decimal sign", {"delimiter": ";"}),
+        (("at\ta\ty\tp\n" + rows_of("\t")).encode("utf-16"), "read as utf-16", {"delimiter": "\t", "encoding": "utf-16"}),
+        (("at,a,y,p\n" + rows_of()).encode("utf-8-sig"), "", {}),
+        (("at,a,y,p\n" + rows_of(when=[f"{day:02d}.01.2024" for day in range(1, 29)])).encode(), "read as %d.%m.%Y", {}),
+        (("at,a,y,p\n" + rows_of(yes="Ja", no="Nein")).encode(), "Ja is true, Nein is false", {}),
+    ],
+    ids=["a Latin-1 header", "Latin-1 values", "semicolons", "decimal commas", "UTF-16", "a mark", "other dates", "yes or no"],
+)  # fmt: skip
+def test_tables_as_people_save_them_make_projects_that_are_right(mlray, tmp_path, content, told, source):
+    file = tmp_path / "rows.csv"
+    file.write_bytes(content)
+    target = "p" if "né".encode("cp1252") in content else "y"
+
+    made = mlray("init", tmp_path / "p", "--data", file, "--target", target)
+    checked = mlray("check", tmp_path / "p")
+
+    assert made.exit_code == 0, made.stderr
+    assert told in made.stdout
+    assert checked.exit_code == 0, checked.stderr
+    data = read_spec(tmp_path / "p").data
+    assert {name: getattr(data.origin, name) for name in source} == source
+    (raw,) = find(data.origin, tmp_path / "p")
+    kept = Contract.compile(data).apply(read(raw, columns_of(raw)).table, raw.name)
+    assert kept.reasons == {}
+    assert kept.table.num_rows == 28
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "remedy"),
+    [
+        (b"", "is empty", "The first line names the columns"),
+        (b"  \n", "is empty", "The first line names the columns"),
+        (b"at,a,y\n", "has no rows", "a header is not enough"),
+        (b"at,a,a\n2024-01-01,1,2\n", "has the column 'a' twice", "Rename or remove one"),
+        (b"at,a\0,y\n1,2,3\n", "is not text", "UTF-8"),
+        (b"at,a,y\n2024-01-01,1\n2024-01-02,1,2\n", "cannot be read", "every line the same number of values"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_told_with_what_helps(mlray, tmp_path, content, problem, remedy):
+    (tmp_path / "rows.csv").write_bytes(content)
+
+    result = mlray("init", tmp_path / "p", "--data", tmp_path / "rows.csv")
+
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert remedy in result.stderr
+
+
+def test_files_that_do_not_go_together_are_told(mlray, tmp_path):
+    written(tmp_path, table(a=[1] * 200), "a-1.parquet")
+    written(tmp_path, table(a=["x"] * 200), "a-2.parquet")
+    pq.write_table(pa.table([[1], [2]], names=["a", "a"]), tmp_path / "twice.parquet")
+
+    apart = mlray("init", tmp_path / "p", "--data", tmp_path / "a-*.parquet")
+    twice = mlray("init", tmp_path / "p", "--data", tmp_path / "twice.parquet")
+
+    assert (apart.exit_code, twice.exit_code) == (2, 2)
+    assert "do not have the same columns" in apart.stderr
+    assert "has the column 'a' twice" in twice.stderr
+
+
+@pytest.mark.parametrize("below", ["", "deep/er"])
+def test_a_file_in_place_of_the_folder_is_told(mlray, tmp_path, below):
+    (tmp_path / "taken").write_text("x", encoding="utf-8")
+
+    result = mlray("init", tmp_path / "taken" / below)
+
+    assert result.exit_code == 2
+    assert "taken is a file, not a folder" in result.stderr

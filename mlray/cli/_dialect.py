@@ -1,0 +1,96 @@
+"""How a CSV file is written: its character set and what stands between its values."""
+
+import codecs
+import csv
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlray.errors import InputError
+
+__all__ = ["Dialect", "dialect_of", "once"]
+
+_SAMPLE = 1 << 20
+_DELIMITERS = (",", ";", "\t", "|")
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs from commas in UTF-8."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the project file has to say of it."""
+        said = {"delimiter": self.delimiter, "encoding": self.encoding}
+        return {name: value for name, value in said.items() if value != getattr(Dialect(), name)}
+
+    def read(self, file: Path) -> Any:  # noqa: ANN401 (a pyarrow.Table)
+        """Return the rows of `file`, types guessed by pyarrow; its errors where it is no such CSV."""
+        from pyarrow import csv as reader
+
+        return reader.read_csv(
+            file,
+            read_options=reader.ReadOptions(encoding=self.encoding),
+            parse_options=reader.ParseOptions(delimiter=self.delimiter, newlines_in_values=True),
+            convert_options=reader.ConvertOptions(strings_can_be_null=True),
+        )
+
+
+def dialect_of(file: Path) -> Dialect:
+    """Return how `file` is written, as its beginning tells.
+
+    Raises:
+        InputError: it is empty, or no text.
+    """
+    with gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb") as opened:
+        content = opened.read(_SAMPLE)
+    if not content.strip():
+        raise InputError(f"{file} is empty.", remedy="The first line names the columns, such as `at,size,returned`.")
+    encoding = _encoding(file, content)
+    text = content.decode(encoding, errors="ignore").removeprefix("\ufeff")
+    header = text.splitlines()[0]
+    names = next(csv.reader([header], delimiter=(delimiter := _delimiter(text))))
+    once(file, names)
+    return Dialect(delimiter, encoding)
+
+
+def once(file: Path, names: Sequence[str]) -> None:
+    """Refuse a file that has a column twice: nobody could tell which is meant."""
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise InputError(f"{file} has the column '{repeated}' twice.", remedy="Rename or remove one in the file.")
+
+
+def _encoding(file: Path, content: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return encoding
+    if b"\0" in content:
+        raise InputError(f"{file} is not text: it holds zero bytes.", remedy="Save it as CSV in UTF-8.")
+    try:
+        # The end of the sample may cut a letter in two.
+        codecs.getincrementaldecoder("utf-8")().decode(content)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _delimiter(text: str) -> str:
+    """Return what divides the first lines into the same number of values, and into most."""
+    lines = [line for line in text.splitlines()[:20] if line.strip()]
+
+    def parts(delimiter: str) -> tuple[bool, int]:
+        widths = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
+        return len(set(widths)) == 1, widths[0]
+
+    return max(_DELIMITERS, key=lambda one: parts(one) if parts(one)[1] > 1 else (False, 0))
