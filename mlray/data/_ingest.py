@@ -18,7 +18,7 @@ from mlray.data._land import given as given_rows
 from mlray.data._lookups import LookupRows, read_lookup
 from mlray.data._quarantine import quarantine, repeats
 from mlray.data.contract import Contract
-from mlray.data.scan import Scanned, ScanPart, Window, rows_of, scan
+from mlray.data.scan import Scanned, ScanPart, Window, first_rows, scan
 from mlray.data.store import Draft, Store
 from mlray.errors import DataError, StoreError
 from mlray.ports import Progress
@@ -146,12 +146,12 @@ class _Ingestion:
         return list(dict.fromkeys([*self.contract.data.key, self.contract.data.time]))
 
     def _reference(self, parts: Sequence[ScanPart], base: DatasetVersion | None) -> Reference | None:
-        """Return the head's reference, so that profiles add up; at first, that of the first file with rows."""
+        """Return the head's reference, so that profiles add up; at first, that of the first rows of a file."""
         if base:
             return self._profile(base).reference
         for part in parts:
-            rows = rows_of(part)[1]
-            if rows.num_rows:
+            rows = first_rows(part)
+            if rows is not None:
                 return Reference.of(rows)
         return None
 

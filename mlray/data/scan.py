@@ -28,7 +28,18 @@ from mlray.spec import Data
 PIECE_ROWS = 1_000_000
 """Rows of a file that are in memory at a time, where its row groups are no larger."""
 
-__all__ = ["ScanPart", "Scanned", "Window", "join", "may_hold", "read_window", "rows_of", "scan", "scan_here"]
+__all__ = [
+    "ScanPart",
+    "Scanned",
+    "Window",
+    "first_rows",
+    "join",
+    "may_hold",
+    "read_window",
+    "rows_of",
+    "scan",
+    "scan_here",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +168,11 @@ def rows_of(part: ScanPart) -> tuple[Checked, pa.Table]:
     """Return what the contract made of one file's rows in the window, and the kept rows joined with the lookups."""
     ((checked, rows, _),) = _pieces_of(part, None)
     return checked, rows
+
+
+def first_rows(part: ScanPart) -> pa.Table | None:
+    """Return the rows that `rows_of` keeps of the first piece of a file that has any; None where none is kept."""
+    return next((rows for _, rows, _ in _pieces_of(part, PIECE_ROWS) if rows.num_rows), None)
 
 
 def _pieces_of(part: ScanPart, size: int | None) -> Iterator[tuple[Checked, pa.Table, bool]]:

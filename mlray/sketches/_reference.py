@@ -191,6 +191,10 @@ def _scale(finite: npt.NDArray[np.float64], centre: float) -> float:
 
 def _text_column(column: pa.ChunkedArray) -> TextColumn:
     counted = pc.value_counts(column.drop_null())
-    pairs = zip(counted.field("counts").to_pylist(), counted.field("values").to_pylist(), strict=True)
-    frequent = [word for _, word in sorted(pairs, key=lambda pair: (-pair[0], pair[1]))]
-    return TextColumn(tuple(frequent[:KNOWN]), complete=len(frequent) <= KNOWN)
+    table = pa.table([counted.field("counts"), counted.field("values")], names=["count", "word"])
+    if not len(table):
+        return TextColumn((), complete=True)
+    # The most frequent alone: a column of names that hardly recur has as many words as rows.
+    order = [("count", "descending"), ("word", "ascending")]
+    first = table.take(pc.select_k_unstable(table, k=min(KNOWN, len(table)), sort_keys=order)).sort_by(order)
+    return TextColumn(tuple(first["word"].to_pylist()), complete=len(table) <= KNOWN)
