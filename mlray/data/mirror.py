@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from mlray.data._iceberg import Place, theirs_rows, theirs_schema
-from mlray.data.on_iceberg import RETRIES, IcebergTable, Snapshot, fitted, made, snapshot_of, told
+from mlray.data.on_iceberg import RETRIES, IcebergTable, Snapshot, fitted, made, overwrite, snapshot_of, told
 from mlray.data.store._types import type_of
 from mlray.errors import NotFoundError
 
@@ -43,7 +43,7 @@ def mirror(store: "Store", version: "DatasetVersion", place: Place | str) -> Sna
             work.set_properties(**{"commit.retry.num-retries": RETRIES})
             new = _appended(before, version)
             if new is None:
-                work.overwrite(_reader(store, version, range(len(version.fragments))), snapshot_properties=facts)
+                overwrite(work, _reader(store, version, range(len(version.fragments))), facts)
             else:
                 work.append(_reader(store, version, new), snapshot_properties=facts)
         return snapshot_of(table.refresh().current_snapshot())

@@ -15,7 +15,7 @@ import pyarrow as pa
 from mlray.data._iceberg import Place, ours, ours_rows, theirs_rows, theirs_schema
 from mlray.errors import ConflictError, DataError, InputError, NotFoundError, StoreError
 
-__all__ = ["RETRIES", "IcebergTable", "Place", "Snapshot", "fitted", "made", "snapshot_of", "told"]
+__all__ = ["RETRIES", "IcebergTable", "Place", "Snapshot", "fitted", "made", "overwrite", "snapshot_of", "told"]
 
 RETRIES = "20"
 """Attempts after a lost race; pyiceberg's own 4 are too few for several writers."""
@@ -98,13 +98,11 @@ class IcebergTable:
 
     def append(self, rows: pa.Table, facts: Mapping[str, str] | None = None) -> Snapshot:
         """Add rows; columns that the table does not have are added to it."""
-        return self._write(rows, facts, lambda work, ready: work.append(ready, snapshot_properties=dict(facts or {})))
+        return self._write(rows, lambda work, ready: work.append(ready, snapshot_properties=dict(facts or {})))
 
     def replace(self, rows: pa.Table, facts: Mapping[str, str] | None = None) -> Snapshot:
         """Make `rows` the table's content; columns that they lack are dropped."""
-        return self._write(
-            rows, facts, lambda work, ready: work.overwrite(ready, snapshot_properties=dict(facts or {})), drop=True
-        )
+        return self._write(rows, lambda work, ready: overwrite(work, ready, dict(facts or {})), drop=True)
 
     def rollback(self, to: int | str) -> Snapshot:
         """Make an earlier state the newest."""
@@ -128,14 +126,7 @@ class IcebergTable:
         with self._open() as table, table.update_schema(allow_incompatible_changes=True) as update:
             change(update)
 
-    def _write(
-        self,
-        rows: pa.Table,
-        facts: Mapping[str, str] | None,  # noqa: ARG002 (named for the callers)
-        write: Callable[[Any, pa.Table], None],
-        *,
-        drop: bool = False,
-    ) -> Snapshot:
+    def _write(self, rows: pa.Table, write: Callable[[Any, pa.Table], None], *, drop: bool = False) -> Snapshot:
         ready = theirs_rows(rows)
         with self.opened() as catalog:
             table = made(catalog, self.place.table, ready.schema)
@@ -179,6 +170,15 @@ def made(catalog: Any, name: str, schema: pa.Schema) -> Any:
         return catalog.load_table(name)
 
 
+def overwrite(work: Any, rows: "pa.Table | pa.RecordBatchReader", facts: Mapping[str, str]) -> None:
+    """Make `rows` all that the table has."""
+    last = work.table_metadata.current_snapshot()
+    counted = last.summary.additional_properties.get("total-records") if last and last.summary else "0"
+    # Deleting everything from an empty table is a warning to pyiceberg.
+    write = work.append if counted == "0" else work.overwrite
+    write(rows, snapshot_properties=dict(facts))
+
+
 def fitted(work: Any, schema: pa.Schema, *, drop: bool) -> None:
     """Give the table the columns of `schema` that it lacks; with `drop`, exactly these in this order."""
     there = [column.name for column in work.table_metadata.schema().columns]
@@ -198,24 +198,26 @@ def fitted(work: Any, schema: pa.Schema, *, drop: bool) -> None:
 
 
 def _only_appended(table: Any, since: int, last: Any, place: Place) -> None:
+    """Refuse a history in which rows were changed: reading only what was added would miss that."""
     from pyiceberg.table.snapshots import Operation
 
-    step = last
-    while step is not None and step.snapshot_id != since:
+    step, changed = last, None
+    while step is not None:
         operation = step.summary.operation if step.summary else None
         # Compaction by others replaces files, not rows.
         if operation not in {Operation.APPEND, Operation.REPLACE}:
-            raise DataError(
-                f"{place} was changed since snapshot {since}, not only added to: snapshot {step.snapshot_id} is of the "
-                f"operation '{operation.value if operation else 'unknown'}'.",
-                remedy="Read the whole table again.",
-            )
+            changed = f"snapshot {step.snapshot_id} is of the operation '{operation.value if operation else 'unknown'}'"
         if step.parent_snapshot_id == since:
-            return
+            break
         step = table.snapshot_by_id(step.parent_snapshot_id) if step.parent_snapshot_id else None
     if step is None:
         raise DataError(
             f"{place} does not have the history since snapshot {since} any more.", remedy="Read the whole table again."
+        )
+    if changed:
+        raise DataError(
+            f"{place} was changed since snapshot {since}, not only added to: {changed}.",
+            remedy="Read the whole table again.",
         )
 
 

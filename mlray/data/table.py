@@ -1,21 +1,38 @@
 """A table as people edit it: every edit is a version, and every version stays as it was."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.clock import Clock, SystemClock
-from mlray.data.store import Store
+from mlray.data.store import (
+    Diff,
+    Limits,
+    Squashed,
+    Store,
+    Usage,
+    changes,
+    compact,
+    diff,
+    export_version,
+    recover,
+    squash,
+    usage,
+    verify,
+)
 from mlray.data.store._edit import Append, Edit, Rollback, Said, make
 from mlray.data.store._edit_columns import AddColumn, DropColumn, RenameColumn, Reorder
 from mlray.data.store._edit_dump import Replace
 from mlray.data.store._edit_rows import Delete, DeleteWhere, Upsert, key_columns
 from mlray.data.store._reading import chosen, empty
+from mlray.data.store._squash import Keep
+from mlray.data.store._sweep import GRACE
 from mlray.data.store._types import plain, type_of
 from mlray.errors import DataError, NotFoundError
-from mlray.records import DatasetVersion
+from mlray.records import Checkup, DatasetVersion
 
 __all__ = ["Table"]
 
@@ -204,8 +221,55 @@ class Table:
 
     def rollback(self, to: Ref, *, author: str = "", note: str = "", once: str = "") -> DatasetVersion:
         """Make a new version with the content of an earlier one; ConflictError where somebody commits meanwhile."""
-        said = self._said(author, note, once)
-        return self._make(Rollback(self.version(to), said), said)
+        said, target = self._said(author, note, once), self.version(to)
+        if not target.squashed:
+            made = self._make(Rollback(target, said), said)
+            # Whoever squashes says so before deleting: what was not squashed by now cannot have lost a file to us.
+            if not self.store.version(self.name, target.number).squashed:
+                return made
+            target = self.store.version(self.name, target.number)
+        note = note or f"{target.name}, rebuilt"
+        return self.replace(recover(self.store, target), target.key, author=author, note=note, once=once)
+
+    def diff(self, old: Ref, new: Ref | None = None) -> Diff:
+        """Return what changed from a version to another, the head by default; `changes` shows values."""
+        return diff(self.store, self.version(old), self.version(new))
+
+    def changes(self, old: Ref, new: Ref | None = None, limit: int = 20) -> pa.Table:
+        """Return up to `limit` values that changed between two versions, before and after."""
+        return changes(self.store, self.version(old), self.version(new), limit)
+
+    def squash(self, ref: Ref, keep: Keep = "exact", *, grace: timedelta = GRACE) -> Squashed:
+        """Drop the bytes that only this version needs; `recover` rebuilds it, or says what is lost."""
+        return squash(self.store, self.version(ref), keep, now=self.clock.now(), grace=grace)
+
+    def recover(self, ref: Ref) -> pa.Table:
+        """Return the rows of a version, squashed or not, exactly; RecoveryRefused names what is lost."""
+        return recover(self.store, self.version(ref))
+
+    def compact(self, limits: Limits | None = None, *, author: str = "", note: str = "") -> DatasetVersion:
+        """Write anew what edits left in many layers, as a version with the same rows; the head if there are none."""
+        return compact(
+            self.store,
+            self.name,
+            now=self.clock.now(),
+            branch=self.branch_name,
+            limits=limits,
+            author=author,
+            note=note,
+        )
+
+    def verify(self, share: float = 1.0, seed: int = 0) -> Checkup:
+        """Hash a random share of the files again, and look whether all are there."""
+        return verify(self.store, self.name, share=share, seed=seed, now=self.clock.now())
+
+    def usage(self) -> Usage:
+        """Return what each version takes up, and what full copies would have cost."""
+        return usage(self.store, self.name)
+
+    def export(self, target: str, ref: Ref | None = None, form: str = "parquet") -> list[str]:
+        """Write a version, the head by default, as Parquet into a folder or as an Iceberg table."""
+        return export_version(self.store, self.version(ref), target, form)
 
     def tag(self, name: str, ref: Ref | None = None) -> None:
         """Give a version, the head by default, a name that stays with it; ConflictError where another has the name."""

@@ -269,6 +269,8 @@ def _prove(store: "Store", owner: _Owner) -> None:
     """Rebuild each piece, and compare it with the digests of what it must be; what fails here was planned wrongly."""
     for piece, contents, rows in zip(owner.pieces, owner.contents, owner.rows, strict=True):
         names = [column.name for column in owner.version.columns if column.id not in piece.lost]
+        if not names:
+            continue
         table = read_piece(store, owner.version, piece, names)
         found = contents_of(owner.version, table)
         if table.num_rows != rows or any(contents[id_] != found[id_] for id_ in found):
