@@ -62,7 +62,7 @@ verb(_source, crawl.resume)
 app.add_typer(_source, name="source")
 
 _data = typer.Typer(
-    help="The versions of data: what changed, by whom, and what it takes up.",
+    help="Versions of data: what changed, by whom, and what it takes up.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -86,7 +86,7 @@ verb(_data, contract.replay)
 app.add_typer(_data, name="data")
 
 _contract = typer.Typer(
-    help="What the data must look like, and how each source says it: drafted, mapped, compared, shared.",
+    help="What data must look like: drafted, mapped, compared, shared.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

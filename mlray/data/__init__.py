@@ -1,6 +1,10 @@
 """Data: sources read through a contract into dataset versions that never change."""
 
+from mlray.data._catalog import Catalog, ContractVersion
 from mlray.data._ingest import Run, ingest
+from mlray.data._quality import RuleResult, RuleTally
+from mlray.data._replay import replay
+from mlray.data._views import View
 from mlray.data.contract import Before, Checked, Contract
 from mlray.data.crawl import Known, Looked, SourceState, Thing, Verdict, checkup, due, look, next_look
 from mlray.data.plan import Plan, PlanResult, call, col
@@ -10,13 +14,17 @@ from mlray.data.store import Draft, Store
 
 __all__ = [
     "Before",
+    "Catalog",
     "Checked",
     "Contract",
+    "ContractVersion",
     "Draft",
     "Known",
     "Looked",
     "Plan",
     "PlanResult",
+    "RuleResult",
+    "RuleTally",
     "Run",
     "ScanPart",
     "Scanned",
@@ -25,6 +33,7 @@ __all__ = [
     "Store",
     "Thing",
     "Verdict",
+    "View",
     "Window",
     "call",
     "checkup",
@@ -34,5 +43,6 @@ __all__ = [
     "ingest",
     "look",
     "next_look",
+    "replay",
     "scan_here",
 ]

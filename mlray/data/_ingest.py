@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from mlray.data._catalog import keep
 from mlray.data._cursor import Cursor
+from mlray.data._evolve import evolved
 from mlray.data._intake import Intake, Take, intake
 from mlray.data._land import Landing
 from mlray.data._land import given as given_rows
@@ -56,6 +57,7 @@ def ingest(
         UnavailableError: a source that is elsewhere does not answer; nothing is committed.
         StoreError: the store cannot be read or written.
     """
+    data = data if given is not None else evolved(data, folder)
     work = _Ingestion(Contract.compile(data), folder, store, until, now, run, progress, given)
     try:
         made = store.commit(data.table, work.after)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from mlray.data._catalog import Catalog, keep
 from mlray.data._compat import compare, loosened
 from mlray.data._convert import flat
+from mlray.data._evolve import evolved
 from mlray.data._lookups import read_lookup
 from mlray.data._quarantine import quarantine
 from mlray.data.contract import Before, Checked, Contract
@@ -41,6 +42,7 @@ def replay(
         DataError: the contract changed in a way that concerns rows which are there already.
         StoreError: the store cannot be read or written.
     """
+    data = evolved(data, folder)
     work = _Replay(Contract.compile(data), folder, store, now, author, note)
     made = store.commit(data.table, work.after)
     if made.contract == work.contract.digest:
