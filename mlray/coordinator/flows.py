@@ -46,11 +46,18 @@ class Trained:
 
 @tells_of_ingestion
 def ingest(
-    space: Workspace, until: datetime, now: datetime, *, on_ray: bool = False, progress: Progress = quiet
+    space: Workspace,
+    until: datetime,
+    now: datetime,
+    *,
+    on_ray: bool = False,
+    progress: Progress = quiet,
+    given: object = None,
 ) -> DatasetVersion:
     """Read what the source holds up to `until`, through the contract, into a new dataset version.
 
-    Small data is read in this process; `on_ray` reads through Ray Data, one task per file.
+    Small data is read in this process; `on_ray` reads through Ray Data, one task per file. `given` are rows at hand
+    (pyarrow, pandas, batches) that are read in place of the source.
 
     Raises:
         SourcePaused: a source broke its contract, and nobody has let it go on.
@@ -62,7 +69,7 @@ def ingest(
 
         run = scan_on_ray
     version = ingest_rows(
-        space.spec.data, space.spec.folder, space.store, until=until, now=now, run=run, progress=progress
+        space.spec.data, space.spec.folder, space.store, until=until, now=now, run=run, progress=progress, given=given
     )
     # Whether or not it is new: a process that died between the commit and this entry left the entry out.
     space.journal.append("dataset", version.name, version.to_json(), at=now, key=f"dataset:{version.digest}")

@@ -97,10 +97,11 @@ class Project(Crawled):
         live = self.spec.live
         return datetime.combine(live.start, time(), UTC) if live else self._clock.now()
 
-    def ingest(self, until: datetime | None = None) -> DatasetVersion:
+    def ingest(self, until: datetime | None = None, rows: object = None) -> DatasetVersion:
         """Take in what the source holds up to `until` (default: all that is known) as a new dataset version.
 
-        Small data is read in this process; no Ray is started.
+        Small data is read in this process; no Ray is started. `rows` are read in place of the source, through the same
+        contract: a pyarrow.Table, a pandas.DataFrame, or an iterable of batches.
 
         Raises:
             DataError: a file cannot be read or does not fit the contract; nothing was committed.
@@ -109,7 +110,7 @@ class Project(Crawled):
         from mlray.coordinator.flows import ingest
 
         until = _aware(until, "until") or self.history_end() - parse_duration(self.spec.data.target.known_after)
-        return ingest(self.space, until, self._clock.now())
+        return ingest(self.space, until, self._clock.now(), given=rows)
 
     def dataset(self, number: int | None = None) -> DatasetVersion:
         """Return a dataset version, the newest by default; one is ingested where there is none."""

@@ -139,3 +139,10 @@ def test_without_a_model_there_is_nothing_to_deploy_or_go_back_to(project):
 def test_stopping_where_nothing_runs_starts_nothing(project):
     assert project.stop() is False
     assert project._connection is None or not project._connection.ours  # another test's Ray may run in this process
+
+
+def test_rows_at_hand_join_the_next_version(project):
+    before = project.ingest()
+    rows = project.space.store.read(before).slice(0, 3).to_pandas()
+    after = project.ingest(rows=rows)
+    assert (after.rows, after.parents) == (before.rows + 3, (before.digest,))
