@@ -78,7 +78,9 @@ def mark(spec: SourceSpec, folder: Path, column: str) -> str:
 
 def _select(spec: SourceSpec) -> Any:
     if spec.query is not None:
-        return sa.select(sa.text("*")).select_from(sa.text(f"({spec.query.strip().rstrip(';')}) AS q"))
+        # A colon would begin the name of a parameter, in '12:30' as well.
+        query = spec.query.strip().rstrip(";").replace(":", "\\:")
+        return sa.select(sa.text("*")).select_from(sa.text(f"({query}) AS q"))
     schema, _, name = (spec.table or "").rpartition(".")
     return sa.select(sa.text("*")).select_from(sa.table(name, schema=schema or None))
 
@@ -95,8 +97,17 @@ def _statement(spec: SourceSpec, column: str, lower: Mark | None, *, again: bool
     return statement.order_by(named)
 
 
+def _url(text: str) -> sa.URL:
+    """Return the URL with its secrets; a user's name or password may hold any character."""
+    scheme, found, rest = text.partition("://")
+    user, at, place = rest.rpartition("@")
+    if not found:
+        return sa.make_url(with_environment(text))
+    return sa.make_url(f"{scheme}://{with_environment(user, quoted=True)}{at}{with_environment(place)}")
+
+
 def _engine(spec: SourceSpec, folder: Path) -> sa.Engine:
-    url = sa.make_url(with_environment(spec.sql or ""))
+    url = _url(spec.sql or "")
     if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
         path = folder / url.database
         if not path.is_file():
@@ -128,10 +139,11 @@ def _array(values: Sequence[Any]) -> pa.Array:
 def _arrow(spec: SourceSpec, folder: Path, statement: Any, *, empty: bool = False) -> Iterator[pa.Table]:
     from adbc_driver_manager import dbapi
 
-    url = sa.make_url(with_environment((spec.sql or "").removeprefix(_ADBC)))
+    url = _url((spec.sql or "").removeprefix(_ADBC))
     name = url.get_backend_name()
-    dialect = url.get_dialect()()
-    text = str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    # Named parameters, since another style would double each percent sign for a driver that halves it again.
+    dialect: Any = url.get_dialect()
+    text = str(statement.compile(dialect=dialect(paramstyle="named"), compile_kwargs={"literal_binds": True}))
     with (
         dbapi.connect(driver=_driver(name), db_kwargs={"uri": _uri(url, folder, name)}, autocommit=True) as connection,
         connection.cursor() as cursor,

@@ -128,6 +128,22 @@ def test_a_query_is_a_source(tmp_path):
     assert str(shop.data.origin) == "sqlite:///shop.db#query"
 
 
+@pytest.mark.parametrize("prefix", ["", "adbc+"])
+def test_a_query_is_taken_as_it_is_written(tmp_path, prefix):
+    query = "SELECT * FROM orders WHERE at LIKE '%12:00%' AND shop LIKE 'n%th'"
+    shop = Shop(tmp_path, prefix, query=query)
+    shop.add((1, NOON), (2, NOON + HOUR))
+    assert shop.orders(shop.ingest()) == [1]
+
+
+def test_a_password_may_hold_any_character(monkeypatch):
+    monkeypatch.setenv("SHOP_PASSWORD", "s3:cr@t/?")
+    url = on_sql._url("postgresql+psycopg://ann:${SHOP_PASSWORD}@host/shop")
+    assert (url.password, url.host, url.database) == ("s3:cr@t/?", "host", "shop")
+    monkeypatch.setenv("SHOP", "sqlite:///shop.db")
+    assert on_sql._url("${SHOP}").database == "shop.db"
+
+
 def test_a_large_table_comes_in_parts(tmp_path, monkeypatch):
     shop = Shop(tmp_path)
     monkeypatch.setattr(on_sql, "ROWS", 2)
