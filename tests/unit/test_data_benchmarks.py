@@ -167,3 +167,18 @@ def test_damage_is_told_apart():
     rows = {row.what: row for row in commits._damage("x", damage)}
     assert [row.ours for row in rows.values()] == [1, 5, 4, 5]
     assert not any(row.met for row in rows.values())
+
+
+def test_a_commit_that_was_acknowledged_and_is_not_there_is_seen(tmp_path):
+    committer.main(str(tmp_path / "store"), str(tmp_path / "acknowledged-0"), 0, 5)
+    assert commits.damage(tmp_path, [0]) == commits.Damage(lost=0, double=0, foreign=0, broken=0, versions=5, extra=0)
+    committer.main(str(tmp_path / "store"), str(tmp_path / "acknowledged-0"), 0, 5)  # all acknowledged: nothing to do
+    acknowledged = tmp_path / "acknowledged-0"
+    told = acknowledged.read_text()
+    acknowledged.write_text(f"{told}6\n")
+    assert commits.damage(tmp_path, [0]).lost == committer.ROWS
+    acknowledged.write_text(told.rpartition("5")[0])
+    found = commits.damage(tmp_path, [0])
+    assert (found.foreign, found.extra) == (committer.ROWS, 1)
+    committer.main(str(tmp_path / "store"), str(acknowledged), 0, 5)  # repeated under its name: it happens once
+    assert commits.damage(tmp_path, [0]) == commits.Damage(lost=0, double=0, foreign=0, broken=0, versions=5, extra=0)

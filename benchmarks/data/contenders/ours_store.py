@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from benchmarks.data.contenders.history import answer
 from benchmarks.data.made import total
-from mlray.data.store import Store, diff
+from mlray.data import Store
 from mlray.data.table import Table
 
 
@@ -39,8 +39,7 @@ class Ours:
         return self.table.read(version)
 
     def diff(self, old: int, new: int) -> int:
-        found = diff(self.table.store, self.table.version(old), self.table.version(new))
-        return found.changed["amount"]
+        return self.table.diff(old, new).changed["amount"]
 
     def places(self) -> Iterable[Path]:
         return [self.folder]
