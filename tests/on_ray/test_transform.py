@@ -10,6 +10,8 @@ from mlray.data.plan import Plan, col
 from mlray.data.snapshot import Snapshot, commit
 from mlray.data.table import Table
 from mlray.errors import DataError
+from mlray.features import FeaturePlan
+from mlray.features.on_ray import fit_on_ray
 
 pytestmark = [
     pytest.mark.ray,
@@ -112,3 +114,15 @@ def test_a_dataset_that_does_not_fit_commits_nothing(snapshot, table):
             table,
         )
     assert table.head.number == 3
+
+
+def test_features_are_fitted_on_a_dataset_as_on_its_rows(snapshot):
+    plan = FeaturePlan.from_file(None)
+    rows = snapshot.to_arrow()
+    assert fit_on_ray(plan, snapshot.to_ray(), ["shop", "price"]) == plan.fit(rows, ["shop", "price"])
+
+
+def test_features_that_depend_on_other_rows_are_refused_on_a_dataset(snapshot):
+    plan = FeaturePlan("def features(rows):\n    return rows[['price']] - rows['price'].mean()\n")
+    with pytest.raises(DataError, match="alone and"):
+        fit_on_ray(plan, snapshot.to_ray(), ["price"])
