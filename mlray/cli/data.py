@@ -82,18 +82,19 @@ def _space(project: Path, place: str | None) -> Iterator[_Space]:
 
 
 def log(table: MaybeRef = None, *, project: Project = Path(), store: Place = None, json: Json = False) -> None:
-    """List the versions of a table, newest first."""
+    """List the versions of a table, newest first.
+
+    TABLE@branch lists those that led to the newest of a branch.
+    """
+    from mlray.data.table import Table
+
     with _space(project, store) as space:
         name = space.table(table)
         wanted = (table or "").partition("@")[2]
-        versions = list(reversed(space.store.versions(name, wanted or None)))
+        versions = Table(space.store, name, wanted).log() if wanted else list(reversed(space.store.versions(name)))
         named: dict[int, list[str]] = {}
         for label, number in [*space.store.branches(name).items(), *space.store.tags(name).items()]:
             named.setdefault(number, []).append(label)
-    if wanted and not versions:
-        raise NotFoundError(
-            f"'{name}' has no versions on a branch '{wanted}'.", remedy="`mlray data branch` lists them."
-        )
     facts = [_facts(version, named.get(version.number, [])) for version in versions]
     if json:
         _show.json_out(facts)

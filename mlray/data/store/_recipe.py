@@ -96,6 +96,7 @@ def recipe_of(store: "Store", version: DatasetVersion) -> Recipe:
 
 def read_piece(store: "Store", version: DatasetVersion, piece: Piece, columns: Sequence[str] | None = None) -> pa.Table:
     """Return the rows of a piece, under the names and in the order of `version`; StoreError where a file is missing."""
+    version = replace(version, squashed=False)  # its own files may be gone; those of the piece are not
     if not piece.take:
         return joined([store.read_fragment(version, one, columns) for one in piece.fragments])
     whole = [store.read_fragment(version, replace(one, deletions=None), columns) for one in piece.fragments]

@@ -63,6 +63,7 @@ class Squashed(Record):
     def __str__(self) -> str:
         """Return one line for a person."""
         told = f"{self.version}: {_size(self.dropped)} of its own {_size(self.own)} dropped"
+        told = told if self.own else f"{self.version}: every file is needed by other versions too, nothing to drop"
         told += f" ({_size(self.waiting)} by the next gc)" if self.waiting else ""
         told += f", {_size(self.written)} of reverse patches written" if self.written else ""
         told += f", {_size(self.kept)} kept since nothing smaller rebuilds them" if self.kept else ""

@@ -207,9 +207,10 @@ class Store:
         """Return the rows of `version` with `start` ≤ event time < `end`, in the order of its fragments.
 
         Raises:
-            DataError: a column is unknown, or the version has no fragment.
+            DataError: a column is unknown, or the version has no fragment, or is squashed.
             StoreError: a file is missing or damaged.
         """
+        _refuse_squashed(version)
         wanted = chosen(version, columns)
         parts = [fragment_rows(self.blobs, version, one, wanted, start, end) for one in version.fragments]
         if not parts:
@@ -230,9 +231,10 @@ class Store:
         had them; patches, column files and deletions are applied; only the files of these columns are read.
 
         Raises:
-            DataError: a column is unknown.
+            DataError: a column is unknown, or the version is squashed.
             StoreError: a file is missing or damaged.
         """
+        _refuse_squashed(version)
         return fragment_rows(self.blobs, version, fragment, chosen(version, columns), start, end)
 
     def snapshot(self, ref: str, view: "View | None" = None) -> "Snapshot":
@@ -260,3 +262,11 @@ class Store:
             if found != name:
                 raise self.blobs.damaged(name, f"its content is {found[:12]}")
         return len(version.blobs)
+
+
+def _refuse_squashed(version: DatasetVersion) -> None:
+    if version.squashed:
+        raise DataError(
+            f"{version.name} is squashed: its own files may be gone.",
+            remedy=f"`mlray data checkout {version.name} FOLDER`, or `recover` in Python, rebuilds its rows.",
+        )

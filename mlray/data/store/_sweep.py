@@ -1,6 +1,7 @@
 """Keeping a store sound: files that nobody needs are swept, files that somebody needs are hashed again."""
 
 import random
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,15 @@ __all__ = ["GRACE", "Swept", "gc", "remove", "verify"]
 
 GRACE = timedelta(hours=1)
 """Files younger than this may belong to a commit that is under way; they are left alone."""
+
+
+LEDGERS = "plans/"
+"""Where plans remember the parts that are done."""
+
+UNFINISHED = timedelta(days=7)
+"""How long a plan that stopped may wait before it goes on."""
+
+_NAME = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +69,23 @@ def gc(store: "Store", *, now: datetime, grace: timedelta = GRACE, extra: Iterab
         raise InputError(f"A grace of {grace} makes no sense.", remedy="Give a duration such as 1 hour, or 0.")
     # Listed before they are marked: what is committed in between is marked, and what is written is not listed.
     listed = store.storage.names("blobs/")
-    marked = set(extra).union(*(needed(store, version) for version in every_version(store)))
+    marked = {*extra, *_unfinished(store, now)}.union(*(needed(store, version) for version in every_version(store)))
     spare = [info for info in listed if _blob(info) not in marked]
     swept = [info for info in spare if info.modified <= now - grace and remove(store, _blob(info), now - grace)]
     asides = sum(1 for _ in _leftovers(store, now - grace))
     return Swept(
         len(swept), sum(info.size for info in swept), asides, len(listed) - len(spare), len(spare) - len(swept)
     )
+
+
+def _unfinished(store: "Store", now: datetime) -> Iterator[str]:
+    """Yield the blobs that plans have written and not yet committed, if they were at work lately."""
+    for info in store.storage.names(LEDGERS):
+        if info.modified > now - UNFINISHED:
+            try:
+                yield from _NAME.findall(store.storage.read(info.name).decode())
+            except FileNotFoundError:
+                continue  # the plan has just committed
 
 
 def remove(store: "Store", blob: str, before: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Versions kept for long: compared, squashed, rebuilt, compacted, swept, measured and exported."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from mlray.clock import ManualClock
 from mlray.data import Store
-from mlray.data.store import Limits, changes, diff, export_version, gc, lost_of, squash, usage, verify
+from mlray.data.store import Limits, LocalStorage, changes, diff, export_version, gc, lost_of, squash, usage, verify
 from mlray.data.table import Table
 from mlray.errors import DataError, InputError, NotFoundError, RecoveryRefused, StoreError
 
@@ -419,3 +420,56 @@ def test_squash_of_one_table_leaves_what_another_shares(table):
 
     assert told.own == 0
     assert Table(table.store, "copy").read().num_rows == ROWS
+
+
+def test_a_squashed_version_is_not_read_as_if_it_were_whole(table):
+    table.upsert(raised(table, 1))
+    table.squash(1)
+
+    with pytest.raises(DataError, match=r"orders@v1 is squashed.*mlray data checkout orders@v1 FOLDER"):
+        table.read(1)
+
+
+def test_what_a_plan_has_written_and_not_committed_is_not_swept(table):
+    spare = table.store.put(orders(5, 99)).blob
+    table.store.storage.create("plans/abc/0.json", f'{{"written": "{spare}"}}'.encode())
+    there = table.store.storage.names("plans/")[0].modified
+
+    assert gc(table.store, now=there + timedelta(days=2)).files == 0
+    assert gc(table.store, now=there + timedelta(days=9)).files == 1
+
+
+@pytest.mark.parametrize("keep", ["exact", "facts"])
+def test_wherever_squashing_breaks_off_every_version_can_still_be_read(table, monkeypatch, keep):
+    other = np.random.default_rng(9).random(ROWS)
+    table.replace(table.read().set_column(2, "price", pa.array(other)), ["id"])
+    nearly = other.copy()
+    nearly[::100] += 1
+    table.replace(table.read().set_column(2, "price", pa.array(nearly)), ["id"])
+    table.compact(Limits(patches=0, patched=0.0))
+    table.squash(3, grace=NONE)
+    before = {number: table.recover(number) for number in (1, 2, 3, 4)}
+    calls = {"left": 0}
+
+    def breaking(method):
+        def call(self, *arguments):
+            calls["left"] -= 1
+            if calls["left"] < 0:
+                raise OSError(28, "No space left on device")
+            return method(self, *arguments)
+
+        return call
+
+    for name in ("put", "replace", "delete"):
+        monkeypatch.setattr(LocalStorage, name, breaking(getattr(LocalStorage, name)))
+    broken = 0
+    while not table.version(2).squashed:
+        calls["left"] = broken
+        with contextlib.suppress(OSError, StoreError):
+            table.squash(2, keep, grace=NONE)
+        broken += 1
+        for number, rows in before.items():
+            if number != 2 or keep == "exact" or not table.version(2).squashed:
+                assert table.recover(number).equals(rows)
+
+    assert broken > 1

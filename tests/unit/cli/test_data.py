@@ -1,0 +1,138 @@
+"""The versions of data from a shell."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mlray.data import Store
+from mlray.data.table import Table
+
+
+@pytest.fixture
+def place(tmp_path) -> str:
+    """A store with five versions of one table."""
+    table = Table(Store(tmp_path / "store"), "orders")
+    table.append(pa.table({"id": [1, 2, 3], "price": [1.0, 2.0, 3.0]}), key=["id"], author="ann", note="first")
+    table.upsert(pa.table({"id": [2], "price": [9.0]}))
+    table.rename_column("price", "cost")
+    table.append(pa.table({"id": [4], "cost": [4.0]}))
+    table.rollback(2)
+    return str(tmp_path / "store")
+
+
+def told(result) -> dict:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_the_log_lists_versions_with_their_names_and_notes(mlray, place):
+    mlray("data", "tag", "prod", "v2", "--store", place)
+    facts = told(mlray("data", "log", "--store", place, "--json"))
+
+    assert [one["number"] for one in facts] == [5, 4, 3, 2, 1]
+    assert (facts[0]["names"], facts[3]["names"], facts[4]["author"]) == (["main"], ["prod"], "ann")
+    assert "rename column" in mlray("data", "log", "orders", "--store", place).stdout
+
+
+def test_a_branch_has_its_own_log(mlray, place):
+    told(mlray("data", "branch", "try", "v3", "--store", place, "--json"))
+
+    assert [one["number"] for one in told(mlray("data", "log", "orders@try", "--store", place, "--json"))] == [3, 2, 1]
+    assert told(mlray("data", "branch", "--store", place, "--json")) == {"main": 5, "try": 3}
+
+
+def test_what_changed_is_told_and_shown(mlray, place):
+    shown = mlray("data", "diff", "v1", "orders@v4", "--rows", "5", "--store", place)
+    facts = told(mlray("data", "diff", "v1", "--store", place, "--json"))
+
+    assert "orders@v1 → orders@v4: 1 rows added, 'cost' changed in 1, 'price' renamed to 'cost'" in shown.stdout
+    assert "9.0" in shown.stdout
+    assert (facts["new"], facts["changed"], facts["same"]) == ("orders@v5", {"price": 1}, False)
+
+
+def test_a_tag_is_given_listed_and_taken_away(mlray, place):
+    assert told(mlray("data", "tag", "prod", "v2", "--store", place, "--json")) == {"prod": 2}
+    assert "orders@v2" in mlray("data", "tag", "--store", place).stdout
+    assert told(mlray("data", "tag", "prod", "--delete", "--store", place, "--json")) == {}
+    assert "No tags" in mlray("data", "tag", "--store", place).stdout
+
+
+def test_a_version_is_checked_out_as_parquet(mlray, place, tmp_path):
+    facts = told(mlray("data", "checkout", "v2", tmp_path / "out", "--store", place, "--json"))
+
+    assert (facts["version"], facts["rows"]) == ("orders@v2", 3)
+    assert pq.read_table(tmp_path / "out")["price"].to_pylist() == [1.0, 9.0, 3.0]
+
+
+def test_a_squashed_version_is_kept_told_and_rebuilt(mlray, place, tmp_path):
+    facts = told(mlray("data", "squash", "v4", "--keep", "facts", "--grace", "0 hour", "--store", place, "--json"))
+
+    assert facts["dropped"] > 0
+    assert facts["lost"] == {"id": 1, "cost": 1}
+    assert "squashed" in mlray("data", "log", "--store", place).stdout
+    refused = mlray("data", "checkout", "v4", tmp_path / "out", "--store", place)
+    assert refused.exit_code == 2
+    assert "'cost' in rows 3 to 3" in refused.stderr
+    assert mlray("data", "recover", "v4", "--store", place, "--json").exit_code == 2
+    assert told(mlray("data", "recover", "v3", "--store", place, "--json"))["exact"] is True
+
+
+def test_a_rollback_is_a_version_with_author_and_note(mlray, place):
+    made = told(mlray("data", "rollback", "v1", "--author", "bob", "--note", "bad", "--store", place, "--json"))
+
+    assert (made["number"], made["author"], made["note"]) == (6, "bob", "bad")
+
+
+def test_damage_is_found_with_an_exit_code_of_its_own(mlray, place):
+    assert "all sound" in mlray("data", "verify", "--store", place).stdout
+    blob = Store(place).version("orders", 1).fragments[0].blob
+    Store(place).path(blob).unlink()
+
+    found = mlray("data", "verify", "orders", "--store", place)
+    assert found.exit_code == 3
+    assert "it is missing (needed by orders@v1, orders@v2 and" not in found.stdout
+    assert "it is missing (needed by" in found.stderr
+
+
+def test_usage_shows_what_copies_would_have_cost(mlray, place):
+    facts = told(mlray("data", "du", "--store", place, "--json"))
+
+    assert len(facts["versions"]) == 5
+    assert facts["copies"] > 0 < facts["stored"]
+    assert "a full copy" in mlray("data", "du", "--store", place).stdout
+
+
+def test_a_sweep_and_a_compaction_say_what_they_did(mlray, place):
+    Store(place).put(pa.table({"x": [1]}))
+
+    assert told(mlray("data", "gc", "--grace", "0 hour", "--store", place, "--json"))["files"] == 1
+    assert told(mlray("data", "compact", "--store", place, "--json"))["changed"] is True
+    assert "nothing to compact" in mlray("data", "compact", "orders@main", "--store", place).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["log", "nothing"], "no table 'nothing'"),
+        (["diff", "v9"], "no dataset version 'orders@v9'"),
+        (["squash", "v5"], "newest version of the branch"),
+        (["squash", "v1", "--keep", "some"], "'some' is no way to squash"),
+        (["gc", "--grace", "soon"], "'soon' is not a duration"),
+        (["export", "v1", "x", "--format", "orc"], "'orc' is no format"),
+        (["log", "orders@nobody"], "no branch 'nobody'"),
+    ],
+)
+def test_wrong_input_is_told_with_exit_code_2(mlray, place, arguments, problem):
+    result = mlray("data", *arguments, "--store", place)
+
+    assert result.exit_code == 2
+    assert problem in result.stderr
+
+
+def test_a_project_has_its_own_store_and_table(mlray, shop):
+    assert mlray("ingest", shop, "--until", "2024-02-01").exit_code == 0
+
+    assert told(mlray("data", "log", "--project", shop, "--json"))[0]["version"] == "rows@v1"
+    assert told(mlray("data", "diff", "v1", "-p", shop, "--json"))["same"] is True
