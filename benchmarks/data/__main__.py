@@ -21,7 +21,7 @@ SECTIONS: dict[str, tuple[Section, float, tuple[tuple[str, str], ...]]] = {
     "read": (reading.rows, 90, (("ray", "raydata"), ("pyiceberg", "raydata"))),
     "engines": (engines.rows, 330, (("polars", "engines"), ("duckdb", "engines"), ("ray", "raydata"))),
     "engines-large": (engines.large_rows, 200, (("polars", "engines"), ("duckdb", "engines"))),
-    "cold": (engines.cold_rows, 40, (("pandas", "engines"), ("polars", "engines"), ("duckdb", "engines"))),
+    "cold": (engines.cold_rows, 60, (("pandas", "engines"), ("polars", "engines"), ("duckdb", "engines"))),
     "groups": (engines.group_rows, 90, (("ray", "raydata"),)),
     "contract": (contracts.rows, 40, (("pandera", "checks"), ("great-expectations", "checks"))),
     "commits": (commits.rows, 90, ()),
