@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,6 +33,9 @@ from mlray.data.store._sweep import GRACE
 from mlray.data.store._types import plain, type_of
 from mlray.errors import DataError, NotFoundError
 from mlray.records import Checkup, DatasetVersion
+
+if TYPE_CHECKING:
+    from mlray.data.snapshot import Snapshot, View
 
 __all__ = ["Table"]
 
@@ -74,6 +77,12 @@ class Table:
         if head is None:
             raise NotFoundError(f"'{self.name}' has no version yet.", remedy="Append rows first.")
         return head
+
+    def at(self, ref: Ref | None = None, view: "View | None" = None) -> "Snapshot":
+        """Return a version, the head by default, to be read as Arrow, pandas, batches, Ray Data or by a plan."""
+        from mlray.data.snapshot import Snapshot  # which is built on tables
+
+        return Snapshot(self.store, self.version(ref), view)
 
     def log(self) -> list[DatasetVersion]:
         """Return the versions that led to the head, newest first."""

@@ -217,3 +217,9 @@ def test_a_damaged_fragment_is_named(snapshot):
 def test_a_snapshot_survives_pickling(snapshot):
     again = pickle.loads(pickle.dumps(snapshot))
     assert again.to_arrow().equals(snapshot.to_arrow())
+
+
+def test_a_table_gives_its_versions_to_read(snapshot, table):
+    assert table.at().to_arrow().equals(snapshot.to_arrow())
+    assert table.at(1).to_arrow().num_rows == 10
+    assert table.store.snapshot("orders@v2").to_arrow().num_rows == 20
