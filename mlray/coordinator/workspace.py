@@ -81,7 +81,14 @@ class Workspace:
     @cached_property
     def store(self) -> Store:
         """The versions of the project's data."""
-        return Store(self.folder("store"))
+        return Store(self._store)
+
+    @property
+    def _store(self) -> Path | str:
+        named = self.spec.workspace.store
+        if named is None:
+            return self.folder("store")
+        return named if "://" in named else (self.spec.folder / named).resolve()
 
     @cached_property
     def registry(self) -> "Registry":
@@ -91,7 +98,7 @@ class Workspace:
         return Registry(
             self.spec.workspace.tracking or f"sqlite:///{self.folder() / 'mlflow.db'}",
             self.folder("mlflow"),
-            str(self.folder("store")),
+            str(self._store),
         )
 
     @cached_property

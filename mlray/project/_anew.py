@@ -30,7 +30,7 @@ def refuse_pointless(space: Workspace) -> None:
 
     Raises:
         SpecError: no part of the past is named that could be replayed.
-        Refusal: nothing would go live by itself, or the journal is shared and not empty.
+        Refusal: nothing would go live by itself, or the journal or the store is shared and not empty.
     """
     spec = space.spec
     if spec.live is None:
@@ -47,6 +47,11 @@ def refuse_pointless(space: Workspace) -> None:
         raise Refusal(
             f"the journal that workspace.journal names holds {head.seq} entries, and a run starts from nothing.",
             remedy="Name an empty one, or leave workspace.journal out: then earlier runs are moved aside.",
+        )
+    if spec.workspace.store is not None and (version := space.store.head(spec.data.table)) is not None:
+        raise Refusal(
+            f"the store that workspace.store names has {version.name} already, and a run starts from nothing.",
+            remedy="Name another store or data.table, or leave workspace.store out: then earlier runs are moved aside.",
         )
 
 

@@ -44,6 +44,7 @@ __all__ = [
 
 Metric = Literal["auc", "accuracy", "log_loss", "brier"]
 _RAY_WORDS = ("local", "auto")
+_STORES = ("s3", "gs", "az", "file")
 
 
 class Model(Part):
@@ -204,6 +205,9 @@ class Workspace(Part):
 
     root: str = ".mlray"
     """The folder of everything that mlray writes, relative to the project."""
+    store: str | None = None
+    """Where dataset versions lie: a folder all nodes see, or `s3://bucket/prefix`, `gs://…`, `az://…`; in the root if
+    nothing is said. Projects that name the same store share its tables, contracts and mappings."""
     ray: str = "local"
     """`local` starts one; else an address such as `10.0.0.5:6379` or `auto`."""
     cpus: int | None = Field(default=None, ge=1)
@@ -224,6 +228,11 @@ class Workspace(Part):
             near = closest(self.ray, _RAY_WORDS)
             hint = f"did you mean '{near}'?" if near else "write local, auto or an address such as 10.0.0.5:6379"
             yield ("ray",), self.ray, f"not the address of a Ray; {hint}"
+        scheme, found, _ = (self.store or "").partition("://")
+        if found and scheme not in _STORES:
+            near = closest(scheme, _STORES)
+            hint = f"did you mean '{near}://'?" if near else f"write a folder, or {', '.join(_STORES)}://…"
+            yield ("store",), self.store, f"no versions are kept at '{scheme}://'; {hint}"
         if self.journal is not None and "://" not in self.journal:
             yield ("journal",), self.journal, "not a URL such as postgresql+psycopg://host/database"
         if self.lineage is not None and not self.lineage.startswith(("http://", "https://")):

@@ -2,7 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from mlray.project._anew import move_aside
+from mlray.errors import Refusal
+from mlray.project import open_project
+from mlray.project._anew import move_aside, refuse_pointless
+from tests.projects import small_project
 
 
 @pytest.fixture
@@ -65,3 +68,15 @@ def test_an_interrupted_move_never_overwrites_what_was_made_since(used):
 def test_an_empty_workspace_has_nothing_to_move(tmp_path):
     (tmp_path / "run.lock").touch()
     assert move_aside(tmp_path) is None
+
+
+def test_a_run_does_not_begin_on_versions_that_others_keep(tmp_path):
+    folder = small_project(tmp_path / "p")
+    file = folder / "mlray.yaml"
+    file.write_text(f"{file.read_text(encoding='utf-8')}workspace: {{store: ../shared}}\n", encoding="utf-8")
+    with open_project(folder) as project:
+        refuse_pointless(project.space)
+        made = project.ingest()
+        assert (tmp_path / "shared" / "tables" / "orders").is_dir()
+        with pytest.raises(Refusal, match=f"workspace.store names has {made.name} already"):
+            refuse_pointless(project.space)
