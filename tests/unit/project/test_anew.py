@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from mlray.errors import Refusal
-from mlray.project import open_project
 from mlray.project._anew import move_aside, refuse_pointless
+from mlray.project._project import open_project
 from tests.projects import small_project
 
 
