@@ -78,12 +78,10 @@ class Ways:
 
 def merged(mappings: Iterable[MappingSpec]) -> MappingSpec:
     """Return what several mappings say together; a later one overrides."""
-    told: dict[str, dict[str, Any]] = {name: {} for name in ("rename", "units", "values", "formats")}
-    said: dict[str, Any] = {}
+    told: dict[str, Any] = {name: {} for name in ("rename", "units", "values", "formats")}
     for mapping in mappings:
-        for name, have in told.items():
-            have.update(getattr(mapping, name))
-        said |= {
-            name: value for name in ("encoding", "decimal", "zone") if (value := getattr(mapping, name)) is not None
-        }
-    return MappingSpec(files="*", **told, **said)
+        for name in ("rename", "units", "values", "formats"):
+            told[name] |= getattr(mapping, name)
+        single = {name: getattr(mapping, name) for name in ("encoding", "decimal", "zone")}
+        told |= {name: value for name, value in single.items() if value is not None}
+    return MappingSpec(files="*", **told)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.data._convert import flat
+from mlray.data._keys import suspects
 
 __all__ = ["SCHEMA", "Faults", "quarantine", "repeats"]
 
@@ -103,11 +104,14 @@ def repeats(table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) 
     before = 0 if taken is None else taken.num_rows
     if taken is not None:
         keys = pa.concat_tables([taken.select(key).cast(keys.schema), keys])
-    places = pa.array(np.arange(keys.num_rows))
+    # Only keys that may be there twice are grouped: in most files none is.
+    places = suspects(keys)
     # Threads would compete with the other tasks of a node for nothing: a file's keys are few.
-    grouped = keys.append_column("", places).group_by(list(key), use_threads=False).aggregate([("", "min")])
+    doubtful = keys.take(places).append_column("", pa.array(places))
+    grouped = doubtful.group_by(list(key), use_threads=False).aggregate([("", "min")])
     first = np.asarray(grouped["_min"])
-    repeated = np.ones(table.num_rows, dtype=np.bool_)
+    repeated = np.zeros(table.num_rows, dtype=np.bool_)
+    repeated[places[places >= before] - before] = True
     repeated[first[first >= before] - before] = False
     return repeated
 
