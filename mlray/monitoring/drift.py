@@ -5,7 +5,7 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from mlray.records import ColumnDrift, DriftReport
 from mlray.sketches import Bins, NumberColumn, Profile
@@ -76,7 +76,7 @@ def sampling_allowance(reference: Counts, live: Counts, chance: float) -> float:
     rows = min(reference.sum(), live.sum())
     if used < 2 or rows == 0:
         return 0.0
-    return float(chi2.isf(chance, used - 1) * (1 / reference.sum() + 1 / live.sum()))
+    return float(chdtri(used - 1, chance) * (1 / reference.sum() + 1 / live.sum()))
 
 
 def compare(  # noqa: PLR0913 (the fields of the report)
