@@ -33,8 +33,9 @@ class Local:
 
     def __init__(self, zone: str, first: int, last: int) -> None:
         """Look up the changes of `zone` in the years from `first` to `last`."""
-        changes = [change for year in range(first, last + 1) for change in _changes(zone, year)]
-        start = _offset(ZoneInfo(zone), datetime(first, 1, 1, tzinfo=UTC) - timedelta(days=2))
+        # A local New Year's day may be another year in UTC.
+        changes = [change for year in range(first - 1, last + 2) for change in _changes(zone, year)]
+        start = _offset(ZoneInfo(zone), datetime(first - 1, 1, 1, tzinfo=UTC))
         edges: list[int] = []
         shifts, kinds = [start], [0]
         for moment, before, after in changes:

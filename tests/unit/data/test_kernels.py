@@ -46,6 +46,9 @@ def local(*times):
         ("America/New_York", "2013-11-03T02:00", "2013-11-03T07:00+00:00"),
         ("Pacific/Apia", "2011-12-30T12:00", "at was skipped when clocks went forward (Pacific/Apia)"),
         ("Asia/Kathmandu", "2013-07-15T12:00", "2013-07-15T06:15+00:00"),
+        ("Asia/Kathmandu", "1920-01-01T00:00", "1919-12-31T18:30+00:00"),
+        ("Asia/Kathmandu", "1985-12-31T23:00", "1985-12-31T17:30+00:00"),
+        ("Asia/Kathmandu", "1986-01-01T00:10", "at was skipped when clocks went forward (Asia/Kathmandu)"),
         ("UTC", "2013-07-15T12:00", "2013-07-15T12:00+00:00"),
     ],
 )  # fmt: skip
