@@ -23,6 +23,10 @@ __all__ = ["commit_dataset", "dataset_of", "scan_on_ray"]
 BLOCK_ROWS = 1_048_576
 """Rows of a block that a read task makes at most."""
 
+LEAST_ROWS = 131_072
+TASKS = 4
+"""A read task has at least so many rows if its fragments are small, or this share of all; at most those of a block."""
+
 FRAGMENT_ROWS = 1_000_000
 """Rows that a write task waits for, so that small blocks do not make small fragments."""
 
@@ -67,7 +71,7 @@ def _scan(part: ScanPart) -> Scanned | MlrayError:
 def dataset_of(
     snapshot: Snapshot, columns: Sequence[str] | None, start: datetime | None, end: datetime | None
 ) -> ray.data.Dataset:
-    """Return a version as a Ray Dataset: one read task per fragment that may have such rows, planned from the manifest.
+    """Return a version as a Ray Dataset, planned from the manifest: only fragments that may have such rows are read.
 
     Raises:
         DataError: a column is unknown, or no fragment is left.
@@ -76,8 +80,8 @@ def dataset_of(
     if not source.parts:
         raise DataError(f"{snapshot.version.name} has no rows in that time.", remedy="Widen the window.")
     _quiet()
-    # As many blocks as fragments: with fewer than it likes, Ray Data would cut each block once more.
-    return ray.data.read_datasource(source, override_num_blocks=len(source.parts))
+    # As many blocks as tasks: with fewer than it likes, Ray Data would cut each block once more.
+    return ray.data.read_datasource(source, override_num_blocks=len(source.shared()))
 
 
 class _Version(Datasource):
@@ -108,40 +112,53 @@ class _Version(Datasource):
     def estimate_inmemory_data_size(self) -> int | None:
         return sum(part.bytes for part in self.parts)
 
+    def shared(self) -> list[list[FragmentPart]]:
+        """Return the fragments of each task: one, or neighbours that are small, for every task costs a tenth second."""
+        size = max(LEAST_ROWS, min(BLOCK_ROWS, sum(part.rows for part in self.parts) // TASKS))
+        shared: list[list[FragmentPart]] = []
+        rows = 0
+        for part in self.parts:
+            if not shared or rows + part.rows > size:
+                shared.append([])
+                rows = 0
+            shared[-1].append(part)
+            rows += part.rows
+        return shared
+
     def get_read_tasks(
         self,
         parallelism: int,  # noqa: ARG002 (the fragments decide)
         per_task_row_limit: int | None = None,
         data_context: Any = None,  # noqa: ARG002 (nothing of it matters here)
     ) -> list[ReadTask]:
-        """Return a task per fragment: its rows and bytes are known without opening it."""
+        """Return the tasks: rows and bytes are known without opening a file."""
         columns = self._get_data_columns()
         schema = self.parts[0].schema
         if columns is not None:
             schema = pa.schema([schema.field(name) for name in columns if name in schema.names])
         whole = self._start is None and self._end is None
         tasks = []
-        for part in self.parts:
+        for parts in self.shared():
             made = BlockMetadata(
-                num_rows=part.rows if whole else None,
-                size_bytes=part.bytes,
+                num_rows=sum(part.rows for part in parts) if whole else None,
+                size_bytes=sum(part.bytes for part in parts),
                 exec_stats=None,
-                input_files=(part.fragment.blob,),
+                input_files=tuple(part.fragment.blob for part in parts),
             )
-            read = _reader(part, columns, self._start, self._end)
+            read = _reader(parts, columns, self._start, self._end)
             tasks.append(ReadTask(read, made, schema, per_task_row_limit=per_task_row_limit))
         return tasks
 
 
 def _reader(
-    part: FragmentPart, columns: list[str] | None, start: datetime | None, end: datetime | None
+    parts: list[FragmentPart], columns: list[str] | None, start: datetime | None, end: datetime | None
 ) -> Callable[[], Iterator[pa.Table]]:
     def read() -> Iterator[pa.Table]:
-        # A view may need columns that were not asked for, and rename none.
-        rows = part.store.read_fragment(part.version, part.fragment, columns, start, end)
-        rows = part.view.apply(rows) if part.view else rows
-        for first in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
-            yield rows.slice(first, BLOCK_ROWS)
+        for part in parts:
+            rows = part.store.read_fragment(part.version, part.fragment, columns, start, end)
+            rows = part.view.apply(rows) if part.view else rows
+            for first in range(0, max(rows.num_rows, 1), BLOCK_ROWS):
+                yield rows.slice(first, BLOCK_ROWS)
 
     return read
 

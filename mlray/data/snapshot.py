@@ -76,7 +76,9 @@ class Snapshot:
     def to_ray(
         self, columns: Sequence[str] | None = None, start: datetime | None = None, end: datetime | None = None
     ) -> Any:  # noqa: ANN401 (a ray.data.Dataset, which is not imported here)
-        """Return a Ray Dataset: one read task per fragment, planned from the manifest without opening a file.
+        """Return a Ray Dataset: a read task for each large fragment or some small ones, planned from the manifest.
+
+        No file is opened before the tasks run.
 
         Columns selected later (`select_columns`) are not read either.
         """

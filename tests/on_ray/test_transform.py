@@ -79,10 +79,10 @@ def test_small_data_stay_in_this_process(snapshot):
     assert Plan.of(snapshot).aggregate(rows="count").run().on == "here"
 
 
-def test_a_version_is_a_dataset_with_one_block_per_fragment(snapshot):
+def test_a_version_is_a_dataset_whose_small_fragments_share_a_task(snapshot):
     dataset = snapshot.to_ray()
     assert dataset.count() == 300
-    assert dataset.materialize().num_blocks() == 3
+    assert dataset.materialize().num_blocks() == 1
     rows = pa.concat_tables(list(dataset.iter_batches(batch_format="pyarrow", batch_size=None)))
     assert rows.sort_by("order").equals(snapshot.to_arrow())
     assert snapshot.to_ray(["price"]).schema().names == ["price"]
