@@ -11,6 +11,7 @@ from mlray.data.plan import Plan, PlanResult, call, col
 from mlray.data.scan import Scanned, ScanPart, Window, scan_here
 from mlray.data.snapshot import Snapshot, commit
 from mlray.data.store import Draft, Store
+from mlray.data.table import Table
 
 __all__ = [
     "Before",
@@ -31,6 +32,7 @@ __all__ = [
     "Snapshot",
     "SourceState",
     "Store",
+    "Table",
     "Thing",
     "Verdict",
     "View",

@@ -239,5 +239,7 @@ def row_groups(parts: Iterable[pa.Table | pa.RecordBatch], schema: pa.Schema | N
             if count == ROW_GROUP:
                 yield pa.concat_tables(held).combine_chunks()
                 held, count, given = [], 0, True
-    if held or (not given and schema is not None):
-        yield pa.concat_tables(held).combine_chunks() if held else schema.empty_table()
+    if held:
+        yield pa.concat_tables(held).combine_chunks()
+    elif schema is not None and not given:
+        yield schema.empty_table()

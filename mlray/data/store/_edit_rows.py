@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +80,7 @@ def may_hold(fragment: Fragment, version: DatasetVersion, rows: pa.Table, key: S
     low, high = ends["min"].as_py(), ends["max"].as_py()
     if low is None or type(low) is not type(fragment.low):
         return low is not None
-    return bool(low <= fragment.high and high >= fragment.low)
+    return bool(low <= cast("Any", fragment.high) and high >= cast("Any", fragment.low))
 
 
 def _unseen(base: DatasetVersion | None, head: DatasetVersion) -> tuple[list[Fragment], list[Fragment]]:

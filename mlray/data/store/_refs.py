@@ -15,7 +15,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
+from mlray.data.store._legacy import first_facts, first_numbers
 from mlray.data.store.storage import LocalStorage, Storage
 from mlray.errors import ConflictError, DataError, NotFoundError, StoreError
 from mlray.ids import canonical, digest
@@ -53,7 +55,9 @@ class Refs:
         """Return the numbers of all versions, in order."""
         with self._reaching():
             names = [info.name for info in self.storage.names(f"tables/{table}/versions/")]
-        return sorted(int(name.rpartition("/")[2].partition(".")[0]) for name in names)
+            found = sorted(int(name.rpartition("/")[2].partition(".")[0]) for name in names)
+            # Numbers begin at 1 and have no gaps: what lacks the first was begun by the first release.
+            return found if found[:1] == [1] else [*first_numbers(self.storage, table), *found]
 
     def newest(self, table: str) -> Manifest | None:
         """Return the manifest with the largest number."""
@@ -64,7 +68,7 @@ class Refs:
         """Return the manifest of one version."""
         name = self.place(table, number)
         try:
-            facts = json.loads(gzip.decompress(self.storage.read(name)))
+            facts = dict(self._facts(table, number))
             heads = facts.pop("heads")
             version = DatasetVersion.from_json(facts)
             # Canonical JSON sorts the names of a mapping; the columns keep their order.
@@ -79,6 +83,13 @@ class Refs:
                 f"The manifest of '{table}@v{number}' cannot be read: {error}.",
                 remedy=f"Restore {where} from a backup.",
             ) from error
+
+    def _facts(self, table: str, number: int) -> Mapping[str, Any]:
+        try:
+            content = self.storage.read(self.place(table, number))
+        except FileNotFoundError:
+            return first_facts(self.storage, table, number)
+        return cast("Mapping[str, Any]", json.loads(gzip.decompress(content)))
 
     def claim(self, version: DatasetVersion, newest: Manifest | None) -> bool:
         """Make `version` the one after `newest`; False where somebody else was faster."""

@@ -40,8 +40,8 @@ def merged(one: Statistics | None, other: Statistics | None) -> Statistics | Non
     unbounded = one.unbounded or other.unbounded
     lows = [side.min for side in (one, other) if side.min is not None]
     highs = [side.max for side in (one, other) if side.max is not None]
-    low = min(lows, default=None) if not unbounded else None  # type: ignore[type-var]
-    high = max(highs, default=None) if not unbounded else None  # type: ignore[type-var]
+    low = min(lows, default=None) if not unbounded else None
+    high = max(highs, default=None) if not unbounded else None
     return Statistics(low, high, one.nulls + other.nulls, unbounded)
 
 

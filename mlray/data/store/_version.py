@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mlray.data._cursor import lasting
+from mlray.data.store._legacy import MARK, first_digest
 from mlray.data.store._refs import MAIN
 from mlray.data.store._statistics import merged, moment, nulls, whole
 from mlray.errors import DataError
@@ -96,6 +97,8 @@ def version_of(
 
 def digest_version(version: DatasetVersion) -> str:
     """Return the digest that `version` must have: of its content and history, not of moments, sources and notes."""
+    if version.extra.get("layout") == MARK["layout"]:
+        return first_digest(version)
     return digest_of(
         {
             "parents": list(version.parents),
