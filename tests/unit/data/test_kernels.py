@@ -56,7 +56,7 @@ def local(*times):
 def test_a_wall_clock_is_read_in_its_zone_and_never_guessed(zone, wall, moment, as_text):
     wall_column = pa.array([wall]) if as_text else local(wall)
     checked = apply(with_column(orders({}), "at", wall_column), zone=zone)
-    if moment.startswith("2"):
+    if moment[0].isdigit():
         assert checked.table["at"].to_pylist() == [datetime.fromisoformat(moment)]
         assert checked.mapped == {f"at: {zone} → UTC": 1}
     else:
