@@ -82,5 +82,5 @@ def in_unit(values: pa.Array, change: Conversion) -> tuple[pa.Array, Mask | None
 
 def _codes(indices: pa.Array, found: Codes) -> Codes:
     if not indices.null_count:
-        return found[np.asarray(indices)]
-    return np.append(found, np.int32(-1))[np.asarray(pc.fill_null(indices, len(found)))]
+        return np.take(found, np.asarray(indices))
+    return np.take(np.append(found, np.int32(-1)), np.asarray(pc.fill_null(indices, len(found))))
