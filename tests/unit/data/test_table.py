@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -431,3 +432,38 @@ def test_statistics_follow_the_values(filled):
     assert (known["x"].min, known["x"].max, known["x"].nulls) == (0.0, 99.0, 1)
     assert (known["k"].min, known["k"].max, known["s"].min) == (0, 9, "s0")
     assert "x" not in filled.drop_column("x").statistics
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.timestamp("s"), [NOON.replace(tzinfo=None), None, NOON.replace(tzinfo=None) + timedelta(1)]),
+        (pa.timestamp("ns", "Europe/Berlin"), [NOON, None, NOON + timedelta(1)]),
+        (pa.date64(), [NOON.date(), None, NOON.date() + timedelta(1)]),
+        (pa.time32("s"), [NOON.time(), None, (NOON + timedelta(hours=1)).time()]),
+        (pa.duration("s"), [timedelta(1), None, timedelta(2)]),
+        (pa.decimal256(50, 3), [Decimal(1), None, Decimal(2)]),
+        (pa.float16(), [np.float16(0.5), None, np.float16(-0.0)]),
+        (pa.binary(2), [b"ab", None, b"cd"]),
+        (pa.large_string(), ["a", None, "b"]),
+        (pa.bool_(), [True, None, False]),
+        (pa.null(), [None, None, None]),
+        (pa.list_(pa.int8()), [[1], None, []]),
+        (
+            pa.struct([("a", pa.int64()), ("b", pa.list_(pa.string()))]),
+            [{"a": 1, "b": ["x"]}, None, {"a": 2, "b": None}],
+        ),
+        (pa.map_(pa.string(), pa.int64()), [[("a", 1)], None, []]),
+    ],
+    ids=str,
+)
+def test_columns_of_any_type_are_patched_and_read(table, kind, values):
+    whole = pa.table({"k": range(9), "v": pa.array(values * 3, kind)})
+    table.append(whole, key=["k"])
+    table.delete([8])
+    table.upsert(pa.table({"k": [0, 1], "v": pa.array([values[2], values[0]], kind)}))
+    found = table.read()
+    assert found.schema.field("v").type == kind
+    expected = pa.array([values[2], values[0], *(values * 3)[2:8]], kind)
+    assert found["v"].combine_chunks().equals(expected)
+    assert table.read(1).equals(whole)
