@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mlray.data.store._blobs import POSITION
 from mlray.data.store._reading import Places
-from mlray.data.store._rebase import Peer, differing, found_rows, gone, physical
+from mlray.data.store._rebase import Finder, Peer, differing, gone, physical
 from mlray.data.store._recipe import joined, stack
 from mlray.errors import DataError
 from mlray.records import Column, DatasetVersion, Fragment
@@ -219,7 +219,7 @@ def _loose(
     peers = [Peer(new, fragment) for fragment in lone_new]
     both, changed = 0, dict.fromkeys((column.id for column in columns), 0)
     rows = joined([store.read_fragment(old, fragment) for fragment in lone_old])
-    found = found_rows(store, old, rows, peers)
+    found = Finder(store, old, peers).find(rows)
     for number, peer in enumerate(peers):
         mine = np.flatnonzero(found.peer == number)
         there = found.place[mine]

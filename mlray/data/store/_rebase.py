@@ -19,7 +19,7 @@ from mlray.records import Column, DatasetVersion, Fragment, Patch
 if TYPE_CHECKING:
     from mlray.data.store import Store
 
-__all__ = ["Move", "Peer", "Swap", "differing", "found_rows", "gone", "match", "physical", "rebase", "taken"]
+__all__ = ["Finder", "Move", "Peer", "Swap", "differing", "gone", "match", "physical", "rebase", "taken"]
 
 T = TypeVar("T")
 
@@ -162,49 +162,6 @@ def _but(by_id: Mapping[str, T], column: str) -> dict[str, T]:
     return {id_: value for id_, value in by_id.items() if id_ != column}
 
 
-def match(
-    store: "Store",
-    version: DatasetVersion,
-    piece: Piece,
-    doomed: frozenset[str],
-    peers: Sequence[Peer],
-    *,
-    keep: str,
-) -> Move | None:
-    """Return the piece rebuilt from rows found again in files of another shape, or None where there are none.
-
-    Rows are found by the version's key, else by all columns that both have; those not found are kept whole.
-    """
-    try:
-        rows = read_piece(store, version, piece)
-    except StoreError:
-        return None
-    found = found_rows(store, version, rows, peers)
-    used = sorted(set(found.peer[found.peer >= 0].tolist()))
-    if not used or (keep != "exact" and (found.peer < 0).any()):
-        return None
-    fragments, places, cost = list[Fragment](), np.full(len(rows), -1, dtype=np.int64), 0
-    lost: dict[str, int] = {}
-    start = 0
-    for number in used:
-        mine = np.flatnonzero(found.peer == number)
-        there = found.place[mine]
-        moved = _dressed(store, version, rows.take(pa.array(mine)), there, peers[number], keep=keep)
-        fragments.append(moved[0])
-        lost = {id_: lost.get(id_, 0) + moved[1].get(id_, 0) for id_ in {*lost, *moved[1]}}
-        cost += moved[2]
-        places[mine] = there + start
-        start += peers[number].fragment.rows
-    alone = np.flatnonzero(places < 0)
-    if len(alone):
-        kept = store.put(rows.take(pa.array(alone)))
-        fragments.append(replace(kept, columns={column.id: column.name for column in version.columns}))
-        places[alone] = np.arange(len(alone)) + start
-        cost += kept.bytes
-    blob, size, _ = store.blobs.put_places(pa.table({POSITION: pa.array(places, pa.int64())}))
-    return Move(Piece(tuple(fragments), blob, lost), doomed, cost + size)
-
-
 def _dressed(
     store: "Store", version: DatasetVersion, rows: pa.Table, there: Places, peer: Peer, *, keep: str
 ) -> tuple[Fragment, dict[str, int], int]:
@@ -243,25 +200,82 @@ class Found:
     """The place there, deleted rows counted."""
 
 
-def found_rows(store: "Store", version: DatasetVersion, rows: pa.Table, peers: Sequence[Peer]) -> Found:
-    """Find `rows` of `version` in the files of `peers`, by key where there is one, else by all columns they share."""
-    found = Found(np.full(len(rows), -1, dtype=np.int64), np.full(len(rows), -1, dtype=np.int64))
-    shared = [column for column in version.columns if all(peer.has(column) for peer in peers)]
-    keys = [column for column in shared if column.name in version.key]
-    by = keys if version.key and len(keys) == len(version.key) else shared
-    if not by or not peers or not len(rows):
+class Finder:
+    """Finds rows of a version in the files of peers: by key where there is one, else by all columns they share."""
+
+    def __init__(self, store: "Store", version: DatasetVersion, peers: Sequence[Peer]) -> None:
+        """Take the peers; their rows are read when the first are looked for, and kept as one number each."""
+        self.peers = peers
+        self._store = store
+        shared = [column for column in version.columns if all(peer.has(column) for peer in peers)]
+        keys = [column for column in shared if column.name in version.key]
+        self._by = keys if version.key and len(keys) == len(version.key) else shared
+
+    @cached_property
+    def _theirs(self) -> tuple[Marks, Places]:
+        parts = [
+            [physical(self._store, one.version, one.fragment, column) for column in self._by] for one in self.peers
+        ]
+        marks = _counted(np.concatenate([row_marks(part) for part in parts]))
+        return marks, np.argsort(marks, kind="stable")
+
+    def find(self, rows: pa.Table) -> Found:
+        """Return where each of `rows` stands; of equal rows, the second is found at the second place."""
+        found = Found(np.full(len(rows), -1, dtype=np.int64), np.full(len(rows), -1, dtype=np.int64))
+        if not self._by or not self.peers or not len(rows):
+            return found
+        mine = _counted(row_marks([rows[column.name] for column in self._by]))
+        theirs, order = self._theirs
+        at = np.minimum(np.searchsorted(theirs, mine, sorter=order), len(order) - 1)
+        hit = theirs[order[at]] == mine
+        where = order[at[hit]]
+        starts = np.cumsum([0, *(peer.fragment.rows for peer in self.peers)])
+        found.peer[hit] = np.searchsorted(starts, where, side="right") - 1
+        found.place[hit] = where - starts[found.peer[hit]]
         return found
-    mine = _counted(row_marks([rows[column.name] for column in by]))
-    parts = [[physical(store, peer.version, peer.fragment, column) for column in by] for peer in peers]
-    theirs = _counted(np.concatenate([row_marks(part) for part in parts]))
-    order = np.argsort(theirs, kind="stable")
-    at = np.minimum(np.searchsorted(theirs, mine, sorter=order), len(order) - 1)
-    hit = theirs[order[at]] == mine
-    where = order[at[hit]]
-    starts = np.cumsum([0, *(peer.fragment.rows for peer in peers)])
-    found.peer[hit] = np.searchsorted(starts, where, side="right") - 1
-    found.place[hit] = where - starts[found.peer[hit]]
-    return found
+
+
+def match(
+    store: "Store",
+    version: DatasetVersion,
+    piece: Piece,
+    doomed: frozenset[str],
+    finder: Finder,
+    *,
+    keep: str,
+) -> Move | None:
+    """Return the piece rebuilt from rows found again in files of another shape, or None where there are none.
+
+    Rows are found by the version's key, else by all columns that both have; those not found are kept whole.
+    """
+    try:
+        rows = read_piece(store, version, piece)
+    except StoreError:
+        return None
+    found, peers = finder.find(rows), finder.peers
+    used = sorted(set(found.peer[found.peer >= 0].tolist()))
+    if not used or (keep != "exact" and (found.peer < 0).any()):
+        return None
+    fragments, places, cost = list[Fragment](), np.full(len(rows), -1, dtype=np.int64), 0
+    lost: dict[str, int] = {}
+    start = 0
+    for number in used:
+        mine = np.flatnonzero(found.peer == number)
+        there = found.place[mine]
+        moved = _dressed(store, version, rows.take(pa.array(mine)), there, peers[number], keep=keep)
+        fragments.append(moved[0])
+        lost = {id_: lost.get(id_, 0) + moved[1].get(id_, 0) for id_ in {*lost, *moved[1]}}
+        cost += moved[2]
+        places[mine] = there + start
+        start += peers[number].fragment.rows
+    alone = np.flatnonzero(places < 0)
+    if len(alone):
+        kept = store.put(rows.take(pa.array(alone)))
+        fragments.append(replace(kept, columns={column.id: column.name for column in version.columns}))
+        places[alone] = np.arange(len(alone)) + start
+        cost += kept.bytes
+    blob, size, _ = store.blobs.put_places(pa.table({POSITION: pa.array(places, pa.int64())}))
+    return Move(Piece(tuple(fragments), blob, lost), doomed, cost + size)
 
 
 def _counted(marks: Marks) -> Marks:

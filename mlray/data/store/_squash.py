@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
-from mlray.data.store._rebase import Move, Peer, Swap, match, rebase
+from mlray.data.store._rebase import Finder, Move, Peer, Swap, match, rebase
 from mlray.data.store._recipe import (
     SQUASH,
     Piece,
@@ -174,22 +174,50 @@ def _dependents(store: "Store", doomed: frozenset[str]) -> list[_Owner]:
     return found
 
 
-def _options(store: "Store", owner: _Owner, doomed: frozenset[str]) -> Iterable[_Option]:
+def _options(store: "Store", owner: _Owner, doomed: frozenset[str], sizes: Mapping[str, int]) -> Iterable[_Option]:
+    """Yield for each piece how it can do without doomed files: on the same base file, or rebuilt from another shape."""
     live = _nearest(store, owner.version)
-    bases = {fragment.blob for fragment in owner.version.fragments}
+    finder = Finder(store, owner.version, _strangers(owner.version, live))
     for place, piece in enumerate(owner.pieces):
-        if any(one.blob in doomed for one in piece.fragments):
-            others = ([Peer(one, fragment) for fragment in one.fragments if fragment.blob not in bases] for one in live)
-            found = next((peers for peers in others if peers), [])
-            mine = doomed & set(blobs_of([piece]))
-            move = match(store, owner.version, piece, frozenset(mine), found, keep=owner.keep)
-            if move:
-                yield _Option(owner, place, 0, move)
+        mine = doomed & set(blobs_of([piece]))
+        if not mine:
             continue
-        for where, fragment in enumerate(piece.fragments):
-            peers = [Peer(one, other) for one in live for other in one.fragments if other.blob == fragment.blob]
-            for swap in rebase(store, owner.version, fragment, doomed, peers, keep=owner.keep):
-                yield _Option(owner, place, where, swap)
+        based = not any(one.blob in doomed for one in piece.fragments)
+        swaps = list(_swaps(store, owner, place, mine, live)) if based else []
+        left = mine.difference(*(one.change.without for one in swaps if _pays(one.change, sizes)))
+        # Finding rows again reads all of both versions: not for less than a byte a row.
+        if sum(sizes.get(blob, 0) for blob in left) < owner.rows[place]:
+            yield from swaps
+            continue
+        move = match(store, owner.version, piece, mine, finder, keep=owner.keep)
+        lost = sum(sum(one.change.lost.values()) for one in swaps if isinstance(one.change, Swap))
+        fits = not swaps or (
+            move is not None
+            and sum(move.piece.lost.values()) <= lost
+            and move.cost < sum(sizes.get(blob, 0) for blob in mine)
+        )
+        yield from [_Option(owner, place, 0, move)] if move is not None and fits else swaps
+
+
+def _pays(change: Swap | Move, sizes: Mapping[str, int]) -> bool:
+    lost = change.lost if isinstance(change, Swap) else change.piece.lost
+    return not lost and change.cost < WORTH * sum(sizes.get(blob, 0) for blob in change.without)
+
+
+def _swaps(
+    store: "Store", owner: _Owner, place: int, doomed: frozenset[str], live: Sequence[DatasetVersion]
+) -> Iterable[_Option]:
+    for where, fragment in enumerate(owner.pieces[place].fragments):
+        peers = [Peer(one, other) for one in live for other in one.fragments if other.blob == fragment.blob]
+        for swap in rebase(store, owner.version, fragment, doomed, peers, keep=owner.keep):
+            yield _Option(owner, place, where, swap)
+
+
+def _strangers(version: DatasetVersion, live: Sequence[DatasetVersion]) -> list[Peer]:
+    """Return the fragments of the nearest version that has some on other base files."""
+    bases = {fragment.blob for fragment in version.fragments}
+    others = ([Peer(one, fragment) for fragment in one.fragments if fragment.blob not in bases] for one in live)
+    return next((peers for peers in others if peers), [])
 
 
 def _nearest(store: "Store", version: DatasetVersion) -> list[DatasetVersion]:
@@ -201,12 +229,12 @@ def _nearest(store: "Store", version: DatasetVersion) -> list[DatasetVersion]:
 def _plan(store: "Store", owners: Sequence[_Owner], doomed: frozenset[str], sizes: Mapping[str, int]) -> int:
     """Change the owners' pieces so that they do without doomed files; return the bytes written for it."""
     exact = [owner for owner in owners if owner.keep == "exact"]
-    options = [(owner, list(_options(store, owner, doomed))) for owner in exact]
+    options = [(owner, list(_options(store, owner, doomed, sizes))) for owner in exact]
     written = _choose(exact, [option for _, found in options for option in found], sizes)
     for owner in owners:
         if owner.keep != "exact":
             free = doomed.difference(*(blobs_of(other.pieces) for other in exact))
-            for option in list(_options(store, owner, free)):
+            for option in list(_options(store, owner, free, sizes)):
                 _carry_out(option)
             owner.pieces = [_admitted(owner.version, piece, free) for piece in owner.pieces]
     return written
