@@ -69,7 +69,8 @@ def test_files_that_come_late_grow_or_move_give_every_row_once(steps, keyed):
         version = read(data, place, LATER)
         assert found(place, version) == list(range(1, number + 1))
         assert read(data, place, LATER) == version
-        assert version.quality.kept == version.quality.seen == number
+        # A file that moved and grew before anybody looked is another file, which repeats what the first one said.
+        assert (version.quality.kept, {*version.quality.set_aside} - {"order repeated"}) == (number, set())
 
 
 @settings(deadline=None, max_examples=20)
