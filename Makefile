@@ -29,7 +29,7 @@ types: $(READY)
 	$(RUN)/mypy
 
 floors: $(READY)
-	$(RUN)/lint-imports --no-logo
+	$(RUN)/lint-imports --no-logo --no-cache
 
 # The docstrings' examples, the unit tests and the laws; no Ray is started. What must be covered stands in pyproject.toml.
 unit: $(READY)
