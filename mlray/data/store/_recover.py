@@ -48,6 +48,7 @@ def recover(store: "Store", version: DatasetVersion) -> pa.Table:
 
 def lost_of(store: "Store", version: DatasetVersion) -> tuple[Lost, ...]:
     """Return what is lost of a version, nothing where it can be recovered; this reads and checks its rows."""
+    version = store.version(version.table, version.number)
     if not version.squashed:
         return ()
     return tuple(lost for _, found in _pieces(store, version) for lost in found)
@@ -58,6 +59,8 @@ def rows_of(store: "Store", version: DatasetVersion) -> Iterator[pa.Table]:
 
     A refusal may come after some parts were given: these are right, but not the whole.
     """
+    # Read anew: whoever holds the record may have got it before the version was squashed.
+    version = store.version(version.table, version.number)
     if not version.squashed:
         yield from (store.read_fragment(version, fragment) for fragment in version.fragments)
         return

@@ -106,6 +106,7 @@ def squash(
         DataError: the version is squashed already, the newest of a branch, or tagged.
         StoreError: a file of it is missing or damaged; nothing is dropped then.
     """
+    version = store.version(version.table, version.number)
     _allowed(store, version)
     store.verify(version)
     first = _owner(store, version, keep)
@@ -176,7 +177,8 @@ def _dependents(store: "Store", doomed: frozenset[str]) -> list[_Owner]:
 
 def _options(store: "Store", owner: _Owner, doomed: frozenset[str], sizes: Mapping[str, int]) -> Iterable[_Option]:
     """Yield for each piece how it can do without doomed files: on the same base file, or rebuilt from another shape."""
-    live = _nearest(store, owner.version)
+    # Nothing is rebuilt from files that go: those of the version being squashed are no help.
+    live = [one for one in _nearest(store, owner.version) if not doomed & set(one.blobs)]
     finder = Finder(store, owner.version, _strangers(owner.version, live))
     for place, piece in enumerate(owner.pieces):
         mine = doomed & set(blobs_of([piece]))
