@@ -17,6 +17,9 @@ __all__ = ["Revised", "changed_columns", "forget", "ranged", "revise", "widened"
 WHOLE = 0.5
 """From this share of changed values on a column is written anew: a patch would save little and cost every reader."""
 
+MOST = 8
+"""Patches of one column that a fragment may gather before the column is written anew, so that reading stays bounded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Revised:
@@ -52,7 +55,7 @@ def revise(
     known: dict[str, Statistics | None] = {}
     for mask, together in _by_rows(changed_columns(old, places, new, columns)):
         rows = int(mask.sum())
-        if rows > WHOLE * fragment.rows:
+        if rows > WHOLE * fragment.rows or any(_layers(fragment, column) >= MOST for column in together):
             for column in together:
                 values = replaced(old[column.name], places[mask], new[column.name].filter(pa.array(mask)))
                 written = blobs.write([pa.table({column.id: values})])
@@ -69,6 +72,10 @@ def revise(
         return Revised(fragment)
     kept = _without_patches(fragment, set(files)).patches
     return Revised(replace(fragment, files={**fragment.files, **files}, patches=(*kept, *patches)), known)
+
+
+def _layers(fragment: Fragment, column: Column) -> int:
+    return sum(column.id in patch.columns for patch in fragment.patches)
 
 
 def without(blobs: Blobs, fragment: Fragment, places: Places) -> Fragment | None:

@@ -467,3 +467,11 @@ def test_columns_of_any_type_are_patched_and_read(table, kind, values):
     expected = pa.array([values[2], values[0], *(values * 3)[2:8]], kind)
     assert found["v"].combine_chunks().equals(expected)
     assert table.read(1).equals(whole)
+
+
+def test_a_row_that_is_changed_again_and_again_gathers_few_patches(filled):
+    for step in range(30):
+        filled.upsert(pa.table({"k": [step % 3], "x": [100.0 + step]}))
+        assert all(len(fragment.patches) <= 8 for fragment in filled.head.fragments)
+    assert filled.read(columns=["x"])["x"].to_pylist()[:4] == [127.0, 128.0, 129.0, 1.5]
+    assert filled.read("v5", ["x"])["x"].to_pylist()[:4] == [103.0, 101.0, 102.0, 1.5]
