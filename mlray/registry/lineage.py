@@ -260,8 +260,9 @@ def _sources(version: DatasetVersion, end: str) -> Iterator[Link]:
     """Return one link per source of the version's rows, with the time that its rows span."""
     by_source: dict[str, list[tuple[int, datetime | None, datetime | None]]] = {}
     for fragment in version.fragments:
-        if fragment.source:
-            by_source.setdefault(fragment.source, []).append((fragment.alive, fragment.first, fragment.last))
+        # A fragment that compaction made of several names the sources of all; each may have brought any of its rows.
+        for source in filter(None, fragment.source.split("; ")):
+            by_source.setdefault(source, []).append((fragment.alive, fragment.first, fragment.last))
     for source, parts in by_source.items():
         firsts, lasts = [first for _, first, _ in parts], [last for _, _, last in parts]
         yield Link(

@@ -155,3 +155,10 @@ def test_a_lookup_is_a_source_of_every_version():
 def test_a_trace_goes_to_json_and_back():
     found = traced("shop/v2")
     assert Trace.from_json(found.to_json()) == found
+
+
+def test_a_merged_fragment_leads_back_to_each_of_its_sources():
+    merged = dataset(3, fragment("data/a.csv; data/b.csv"), operation="compact")
+    lineage = Lineage.of(Facts(datasets=[merged]))
+    for source in ("data/a.csv", "data/b.csv"):
+        assert [node.name for node in lineage.trace(lineage.find(source)).downstream] == ["orders@v3"]
