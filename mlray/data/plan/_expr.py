@@ -4,7 +4,7 @@ Text that recurs comes as a dictionary. Whatever depends on that one column alon
 which there are few, and not per row.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.errors import DataError
+from mlray.spec import closest
 
 __all__ = ["Call", "Column", "Expr", "Literal", "call", "col", "column_of", "evaluate", "plain"]
 
@@ -258,8 +259,15 @@ def column_of(rows: pa.RecordBatch, name: str) -> pa.Array:
     """Return a column of `rows`; DataError names those there are."""
     place = rows.schema.get_field_index(name)
     if place < 0:
-        raise DataError(f"The rows have no column '{name}'.", remedy=f"They have {', '.join(rows.schema.names)}.")
+        raise no_column(name, rows.schema.names)
     return rows.column(place)
+
+
+def no_column(name: str, known: Sequence[str], what: str = "The rows have") -> DataError:
+    """Return the error that lists the columns there are, and the one that looks most like `name`."""
+    near = closest(name, known)
+    hint = f"Did you mean '{near}'? " if near else ""
+    return DataError(f"{what} no column '{name}'.", remedy=f"{hint}There are {', '.join(known)}.")
 
 
 def _checked(values: object, function: object, rows: int) -> pa.Array:

@@ -10,6 +10,7 @@ from typing import cast
 
 import pyarrow as pa
 
+from mlray.data.plan._expr import no_column
 from mlray.data.plan._parts import Part
 from mlray.data.plan._sinks import Sink
 from mlray.data.plan._steps import Step, apply, needed
@@ -50,6 +51,7 @@ class Work:
         partials: list[pa.Table] = []
         read = self._read(part, partials)
         try:
+            self._check(part)
             written = self.sink.write(number, read) if self.sink else _drained(read)
         except MlrayError as error:
             error.problem = f"{part.name}: {error.problem}"
@@ -59,6 +61,12 @@ class Work:
         if self.ledger:
             self.ledger.put(done)
         return done
+
+    def _check(self, part: Part) -> None:
+        # Steps see only the columns that are read: what else there is, only the part can tell.
+        missing = sorted((self.columns or frozenset()).difference(part.schema.names))
+        if missing:
+            raise no_column(missing[0], part.schema.names)
 
     def _read(self, part: Part, partials: list[pa.Table]) -> Iterator[pa.RecordBatch]:
         wanted = self.columns

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.data._frames import table_of
-from mlray.data.plan._expr import Expr, evaluate, plain
+from mlray.data.plan._expr import Expr, evaluate, no_column, plain
 from mlray.errors import DataError, MlrayError
 
 __all__ = ["Derive", "Filter", "Lookup", "Map", "Select", "Step", "apply", "needed"]
@@ -102,9 +102,7 @@ class Select:
         """Return the rows with these columns."""
         missing = [name for name in self.names if name not in rows.schema.names]
         if missing:
-            raise DataError(
-                f"The rows have no column '{missing[0]}'.", remedy=f"They have {', '.join(rows.schema.names)}."
-            )
+            raise no_column(missing[0], rows.schema.names)
         return rows.select(list(self.names))
 
 
@@ -161,9 +159,7 @@ class Lookup:
         """Raise DataError where the key is not there, or is there twice."""
         missing = [name for name in self.on if name not in self.table.column_names]
         if missing:
-            raise DataError(
-                f"The lookup has no column '{missing[0]}'.", remedy=f"It has {', '.join(self.table.column_names)}."
-            )
+            raise no_column(missing[0], self.table.column_names, "The lookup has")
         keys = self.table.select(list(self.on)).drop_null()
         distinct = keys.group_by(list(self.on), use_threads=False).aggregate([([], "count_all")])
         twice = distinct.filter(pc.greater(distinct["count_all"], 1)).slice(0, 1).to_pylist()

@@ -140,6 +140,22 @@ def test_mistakes_are_told_with_what_was_seen(files, make, problem):
         make(Plan.of(files))
 
 
+def test_a_misspelt_column_is_told_with_the_closest_and_all_there_are(files):
+    plans = [
+        Plan.of(files).filter(col("pricee") > 1).aggregate(["shop"], rows="count"),
+        Plan.of(files).derive(more=col("pricee") * 2).select("shop", "more"),
+        Plan.of(files).select("pricee"),
+    ]
+    for plan in plans:
+        with pytest.raises(DataError, match="no column 'pricee'") as told:
+            plan.run()
+        assert told.value.remedy.startswith("Did you mean 'price'? There are ")
+        assert all(
+            name in told.value.remedy
+            for name in pq.read_schema(files[0] if isinstance(files, list) else next(files.glob("*.parquet"))).names
+        )
+
+
 def test_an_error_of_our_own_passes_through_a_function(files):
     def refuse(rows):
         raise StoreError("no more", remedy="")
