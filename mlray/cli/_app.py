@@ -73,6 +73,7 @@ for _of_versions in (
     data.branch,
     data.checkout,
     data.export,
+    data.mirror,
     data.rollback,
     data.squash,
     data.recover,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mlray.records import DatasetVersion
 
 __all__ = [
-    "branch", "checkout", "compact", "diff", "du", "export", "gc", "log", "recover", "rollback", "squash", "tag",
-    "verify",
+    "branch", "checkout", "compact", "diff", "du", "export", "gc", "log", "mirror", "recover", "rollback", "squash",
+    "tag", "verify",
 ]  # fmt: skip
 
 Project = Annotated[
@@ -168,6 +168,7 @@ def tag(
             table = space.table(ref)
             space.store.untag(table, name)
         else:
+            _not_swapped(space, "tag", name, ref)
             version = space.version(ref)
             table = version.table
             space.store.tag(table, name, version.number)
@@ -190,11 +191,29 @@ def branch(
         if name is None:
             table = space.table(ref)
         else:
+            _not_swapped(space, "branch", name, ref)
             version = space.version(ref)
             table = version.table
             space.store.branch(table, name, version.number)
         branches = dict(space.store.branches(table))
     _names(table, branches, json=json, none="No versions yet.")
+
+
+def _not_swapped(space: _Space, verb: str, name: str, ref: str | None) -> None:
+    """Raise InputError where `name` is a version and `ref` is none: the two were given the other way round."""
+    if ref is None or not (_is_version(space, name) and not _is_version(space, ref)):
+        return
+    raise InputError(
+        f"'{name}' is a version and '{ref}' is none.", remedy=f"The name comes first: mlray data {verb} {ref} {name}"
+    )
+
+
+def _is_version(space: _Space, ref: str) -> bool:
+    try:
+        space.version(ref)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _names(table: str, names: dict[str, int], *, json: bool, none: str) -> None:
@@ -240,6 +259,32 @@ def export(
         _show.json_out({"version": version.name, "rows": version.rows, "format": form, "written": told})
     else:
         typer.echo(f"{version.name}: {version.rows:,} rows written as {', '.join(told[:3])}{' …' * (len(told) > 3)}")
+
+
+def mirror(
+    catalog: Annotated[
+        str, typer.Argument(metavar="CATALOG", help="iceberg://CATALOG/NAMESPACE.TABLE?…, which other engines read.")
+    ],
+    ref: MaybeRef = None,
+    *,
+    project: Project = Path(),
+    store: Place = None,
+    json: Json = False,
+) -> None:
+    """Bring an Iceberg table up to a version, the newest by default.
+
+    Where rows were only added since the last time, only those are written.
+    """
+    from mlray.data.mirror import mirror as bring
+
+    with _space(project, store) as space:
+        version = space.version(ref)
+        made = bring(space.store, version, catalog)
+    if json:
+        _show.json_out({"version": version.name, "rows": version.rows, "snapshot": made.id})
+    else:
+        # The URL may hold a password.
+        typer.echo(f"{version.name}: {version.rows:,} rows are snapshot {made.id} of {catalog.partition('?')[0]}")
 
 
 def rollback(

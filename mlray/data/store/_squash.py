@@ -62,7 +62,7 @@ class Squashed(Record):
 
     def __str__(self) -> str:
         """Return one line for a person."""
-        told = f"{self.version}: {_size(self.dropped)} of its own {_size(self.own)} dropped"
+        told = f"{self.version}: {_size(self.dropped)} of the {_size(self.own)} that only it needs are dropped"
         told = told if self.own else f"{self.version}: every file is needed by other versions too, nothing to drop"
         told += f" ({_size(self.waiting)} by the next gc)" if self.waiting else ""
         told += f", {_size(self.written)} of reverse patches written" if self.written else ""

@@ -66,6 +66,25 @@ def test_a_version_is_checked_out_as_parquet(mlray, place, tmp_path):
     assert pq.read_table(tmp_path / "out")["price"].to_pylist() == [1.0, 9.0, 3.0]
 
 
+def test_arguments_the_other_way_round_are_told_with_the_right_way(mlray, place):
+    assert "mlray data tag first v1" in mlray("data", "tag", "v1", "first", "--store", place).stderr
+    assert "no dataset version" in mlray("data", "tag", "first", "v9", "--store", place).stderr
+
+
+def test_a_version_is_mirrored_into_a_catalog(mlray, place, tmp_path):
+    catalog = f"iceberg://test/sales.orders?type=sql&uri=sqlite:///{tmp_path}/c.db&warehouse=file://{tmp_path}/wh"
+    first = mlray("data", "mirror", catalog, "v1", "--store", place)
+    facts = told(mlray("data", "mirror", catalog, "--store", place, "--json"))
+
+    assert "orders@v1: 3 rows are snapshot" in first.stdout
+    assert "sqlite" not in first.stdout
+    assert (facts["version"], facts["rows"]) == ("orders@v5", 3)
+
+
+def test_a_version_without_files_of_its_own_is_squashed_in_plain_words(mlray, place):
+    assert "nothing to drop" in mlray("data", "squash", "v3", "--store", place).stdout
+
+
 def test_a_squashed_version_is_kept_told_and_rebuilt(mlray, place, tmp_path):
     facts = told(mlray("data", "squash", "v4", "--keep", "facts", "--grace", "0 hour", "--store", place, "--json"))
 
@@ -122,6 +141,9 @@ def test_a_sweep_and_a_compaction_say_what_they_did(mlray, place):
         (["gc", "--grace", "soon"], "'soon' is not a duration"),
         (["export", "v1", "x", "--format", "orc"], "'orc' is no format"),
         (["log", "orders@nobody"], "no branch 'nobody'"),
+        (["tag", "v1", "first"], "'v1' is a version and 'first' is none"),
+        (["branch", "v1", "first"], "'v1' is a version and 'first' is none"),
+        (["mirror", "nowhere"], "is no Iceberg table"),
     ],
 )
 def test_wrong_input_is_told_with_exit_code_2(mlray, place, arguments, problem):
