@@ -200,13 +200,16 @@ def pull(
 
 def listed(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Every version of this one.", show_default=False)
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Every version of this one; or a project.", show_default=False),
     ] = None,
     *,
     project: Project = Path(),
     json: Json = False,
 ) -> None:
     """List the contracts of the workspace, or all versions of one."""
+    if name is not None and project == Path() and _is_project(Path(name)):
+        name, project = None, Path(name)
     with opened(project) as found:
         catalog = _catalog(found)
         log = [one for each in catalog.names() for one in catalog.log(each)[-1:]] if name is None else catalog.log(name)
@@ -238,13 +241,17 @@ def replay(*, project: Project = Path(), author: Author = "", note: Note = "", j
 
 def _terms(ref: str, project: Path) -> "tuple[Data, str, str]":
     """Return what `ref` names: its terms, its version and its text where it is a file of its own."""
-    from mlray.spec import FILE, parse_contract, read_contract, read_spec
+    from mlray.spec import FILE, contract_text, parse_contract, read_contract, read_spec
 
     path = _place(ref, project)
     if path.is_dir() or path.name == FILE:
         spec = read_spec(path)
-        own = spec.folder / spec.data.contract if spec.data.contract else None
-        return spec.data, read_contract(own).version if own else "", ""
+        if not spec.data.contract:
+            return spec.data, "", ""
+        own = read_contract(spec.folder / spec.data.contract)
+        # The project may add to its contract; what the file says of itself stays as it is.
+        said = {"name": own.id, "version": own.version, "status": own.status, "purpose": own.description}
+        return spec.data, own.version, contract_text(spec.data, **said, target=True)
     if path.is_file():
         found = read_contract(path)
         return found.data, found.version, found.text
@@ -256,6 +263,10 @@ def _terms(ref: str, project: Path) -> "tuple[Data, str, str]":
             f"'{ref}' is no file, no project, and no contract of the workspace.", remedy=error.remedy
         ) from error
     return parse_contract(kept.text, kept.ref).data, f"v{kept.number}", kept.text
+
+
+def _is_project(path: Path) -> bool:
+    return (path / "mlray.yaml").is_file() or path.name == "mlray.yaml"
 
 
 def _place(ref: str, project: Path) -> Path:
@@ -272,7 +283,7 @@ def _catalog(found: Any) -> Any:  # noqa: ANN401 (the project; the catalog)
 def _head(contract: str, project: Path, table: str) -> "pa.Table | None":
     """Return some of the newest rows in the contract's words, where the project has any."""
     place = _place(contract, project)
-    if not (place / "mlray.yaml").is_file() and place.name != "mlray.yaml":
+    if not _is_project(place):
         return None
     with opened(place) as found:
         head = found.space.store.head(table)

@@ -56,6 +56,19 @@ def test_a_contract_that_is_shown_can_be_used_in_place_of_the_short_form(mlray, 
     assert json.loads(mlray("contract", "show", drafted, "--json").stdout)["time"] == "ordered_at"
 
 
+def test_what_a_contract_says_of_itself_is_shown(mlray, drafted):
+    text = (drafted / CONTRACT).read_text(encoding="utf-8")
+    told = "status: active\ndescription:\n  purpose: What the shop sold"
+    (drafted / CONTRACT).write_text(
+        text.replace("status: draft", told).replace("version: 1.0.0", "version: 2.1.0"), encoding="utf-8"
+    )
+    shown = mlray("contract", "show", drafted).stdout
+
+    assert "status: active" in shown
+    assert "purpose: What the shop sold" in shown
+    assert "version: 2.1.0" in shown
+
+
 def test_what_is_wrong_with_a_contract_ends_with_two(mlray, drafted):
     good = mlray("contract", "lint", drafted / CONTRACT)
     told = json.loads(mlray("contract", "lint", "--project", drafted, "--json").stdout)
@@ -123,12 +136,14 @@ def test_a_workspace_shares_contracts(mlray, drafted, tmp_path):
     again = json.loads(mlray("contract", "push", "--project", drafted, "--json").stdout)
     listed = json.loads(mlray("contract", "list", "--project", drafted, "--json").stdout)
     table = mlray("contract", "list", "rows", "--project", drafted)
+    of_project = json.loads(mlray("contract", "list", drafted, "--json").stdout)
     missing = mlray("contract", "list", "nope", "--project", drafted)
     pulled = mlray("contract", "pull", "rows@v1", tmp_path / "mine.yaml", "--project", drafted)
 
     assert "rows@v1 is in the workspace" in pushed.stdout
     assert again["ref"] == "rows@v1"
     assert [one["author"] for one in listed] == ["ana"]
+    assert of_project == listed
     assert "rows@v1" in table.stdout
     assert missing.exit_code == 2
     assert pulled.exit_code == 0, pulled.stderr
