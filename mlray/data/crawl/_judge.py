@@ -166,7 +166,7 @@ def judge(
     if sight.aside and state is not SourceState.BREAKING:
         notes.append(_aside(sight))
     if newest is not None and (held is None or newest > held):
-        notes.append("not ingested yet")
+        notes.append("not ingested yet" if held is None else f"not ingested yet: what is after {_minute(held)}")
     if state is SourceState.BREAKING:
         remedy = f"{remedy} Then `mlray source resume {source}`.".strip()
     return Verdict(

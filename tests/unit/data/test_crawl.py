@@ -45,6 +45,12 @@ def test_a_source_is_new_at_the_first_look_and_nothing_is_read_at_the_second(fol
     assert second.verdict.readable
 
 
+def test_a_source_of_which_the_head_has_a_part_says_from_where_on_it_does_not(folder, head):
+    write(folder, "orders-2.parquet", orders({"order": 9, "at": NOON + HOUR}))
+    notes = seen(folder, head=head).verdict.notes
+    assert notes == (f"not ingested yet: what is after {NOON:%Y-%m-%d %H:%M}",)
+
+
 def test_a_source_that_the_head_has_is_unchanged_though_nothing_is_remembered(folder, head):
     verdict = seen(folder, head=head).verdict
     assert (verdict.state, verdict.notes) == (SourceState.UNCHANGED, ())
