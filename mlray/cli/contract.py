@@ -209,7 +209,7 @@ def listed(
 ) -> None:
     """List the contracts of the workspace, or all versions of one."""
     if name is not None and project == Path() and _is_project(Path(name)):
-        name, project = None, Path(name)
+        project, name = Path(name), None
     with opened(project) as found:
         catalog = _catalog(found)
         log = [one for each in catalog.names() for one in catalog.log(each)[-1:]] if name is None else catalog.log(name)

@@ -27,8 +27,9 @@ def evolved(data: Data, folder: Path) -> Data:
     """
     if "evolve" not in (data.modes.columns, data.modes.types) or data.origin.kind != "files":
         return data
-    tables = {}
-    for file in sources.find(data.origin, folder):
+    tables, ways = {}, Ways(data)
+    for found in sources.find(data.origin, folder):
+        file = found.written_in(ways.mapping(found.name).encoding)
         tables[file.name] = sources.read(file, sources.columns_of(file)).table.slice(0, ROWS)
     return evolved_from(data, tables)
 

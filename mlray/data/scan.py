@@ -213,13 +213,13 @@ def _windowed(
     size: int | None,
 ) -> Iterator[Raw]:
     columns = contract.source_columns(source, lookup=lookup)
+    file = SourceFile.of(path).written_in(contract.encoding(source))
     if window is None:
-        yield sources.read(path, columns)
+        yield sources.read(file, columns)
         return
     # Only a Parquet footer can leave row groups out; a text would be opened once more for the names of its columns.
-    named = SourceFile.of(path).format == "parquet"
-    time = contract.footer_time(source, sources.columns_of(path)) if named else ""
-    for raw in sources.pieces(path, columns, time, window.start, window.until, rows=size):
+    time = contract.footer_time(source, sources.columns_of(file)) if file.format == "parquet" else ""
+    for raw in sources.pieces(file, columns, time, window.start, window.until, rows=size):
         times = contract.times(raw.table, source)
         inside = np.asarray(window.holds(times))
         later = raw.later or bool(pc.any(pc.greater_equal(times, pa.scalar(window.until, ARROW["timestamp"]))).as_py())
@@ -228,7 +228,8 @@ def _windowed(
 
 def may_hold(contract: Contract, path: Path | SourceFile, source: str, window: Window) -> bool:
     """Tell whether a file may have rows in `window`: its footer often says that it cannot."""
-    ends = sources.span(path, contract.footer_time(source, sources.columns_of(path)))
+    file = SourceFile.of(path).written_in(contract.encoding(source))
+    ends = sources.span(file, contract.footer_time(source, sources.columns_of(file)))
     if ends is None:
         return True
     return ends[0] < window.until and (window.start is None or ends[1] >= window.start)

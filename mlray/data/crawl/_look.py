@@ -92,7 +92,8 @@ def _sight(glass: Glass, known: Known, marks: dict[str, str], files: dict[str, S
     if spec.kind != "files":  # there is one mark, and it is another than before
         return look_into_rows(glass, spec, folder, *next(iter(marks.items()))) if names else Sight(read="nothing")
     with TemporaryDirectory() as aside:
-        return look_into(glass, [brought_here(files[name], Path(aside)) for name in names], marks)
+        brought = [brought_here(files[name], Path(aside)) for name in names]
+        return look_into(glass, [file.written_in(glass.contract.encoding(file.name)) for file in brought], marks)
 
 
 def _spec(data: Data, lookup: str | None) -> SourceSpec:

@@ -101,6 +101,12 @@ class SourceFile:
                 found.update(file.read(BLOCK))
         return found.hexdigest()[:32]
 
+    def written_in(self, encoding: str | None) -> "SourceFile":
+        """Return the same file, its text in another character set, where one is named."""
+        if encoding is None or encoding == self.spec.encoding:
+            return self
+        return replace(self, spec=self.spec.model_copy(update={"encoding": encoding}))
+
     def here(self, path: Path) -> "SourceFile":
         """Return the same file, now at `path` on this machine."""
         return replace(self, path=path)

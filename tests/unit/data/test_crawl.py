@@ -51,6 +51,15 @@ def test_a_source_of_which_the_head_has_a_part_says_from_where_on_it_does_not(fo
     assert notes == (f"not ingested yet: what is after {NOON:%Y-%m-%d %H:%M}",)
 
 
+def test_text_is_read_in_the_character_set_of_its_mapping(tmp_path):
+    lines = "at,order,shop,weight,gift,days_back\n2024-01-01,1,nörth,2.0,true,0\n"
+    (tmp_path / "orders-1.csv").write_bytes(lines.encode("cp1252"))
+    mapping = {"files": "*.csv", "encoding": "cp1252", "values": {"shop": {"nörth": "north"}}}
+    data = spec(source="orders-*.csv", lookups={}, mappings=[mapping])
+    verdict = seen(tmp_path, data=data).verdict
+    assert (verdict.state, verdict.notes) == (SourceState.NEW, ("not ingested yet",))
+
+
 def test_a_source_that_the_head_has_is_unchanged_though_nothing_is_remembered(folder, head):
     verdict = seen(folder, head=head).verdict
     assert (verdict.state, verdict.notes) == (SourceState.UNCHANGED, ())

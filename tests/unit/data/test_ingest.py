@@ -280,3 +280,29 @@ def test_a_writer_that_comes_in_between_is_taken_into_account(project):
 
     version = project.ingest(run=run)
     assert (version.number, project.orders(version)) == (1, [1])
+
+
+@pytest.mark.parametrize("evolving", [False, True])
+def test_text_is_read_in_the_character_set_of_its_mapping(project, evolving):
+    lines = "at,order,shop,weight,gift,days_back\n2024-01-01,1,nörth,2.0,true,0\n"
+    (project.folder / "orders-1.csv").write_bytes(lines.encode("cp1252"))
+    (project.folder / "orders-2.csv").write_text(lines.replace(",1,", ",2,"), encoding="utf-8")
+    weather = "shop,at,temp\nnörth,2024-01-01,4.0\n"
+    (project.folder / "weather-1.csv").write_bytes(weather.encode("utf-16"))
+    names = {"values": {"shop": {"nörth": "north"}}}
+    lookup = {"source": "weather-*.csv", "on": ["shop", "at"], "columns": {"temp": {"type": "number"}}}
+    version = project.ingest(
+        source="orders-*.csv",
+        lookups={"weather": lookup},
+        mappings=[
+            {"files": "*-1.csv", "encoding": "cp1252"} | names,
+            {"files": "weather-1.csv", "encoding": "utf-16"},
+            {"files": "*", **names},
+        ],
+        modes={"columns": "evolve"} if evolving else {},
+    )
+    rows = project.store.read(version)
+    assert rows.select(["order", "shop", "temp"]).to_pylist() == [
+        {"order": 1, "shop": "north", "temp": 4.0},
+        {"order": 2, "shop": "north", "temp": 4.0},
+    ]
