@@ -57,8 +57,8 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:  # noqa: ANN401, FBT001
         node = super().represent_mapping(tag, mapping, flow_style)
-        node.flow_style = (
-            flow_style or (len(str(mapping)) < 90 and "properties" not in mapping and "schema" not in mapping)
+        node.flow_style = flow_style or (
+            len(str(mapping)) < 90 and "properties" not in mapping and "schema" not in mapping
         )
         return node
 

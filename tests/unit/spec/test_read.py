@@ -135,7 +135,11 @@ def test_a_file_with_a_byte_order_mark_is_read(write):
             "20: workspace.ray is 'cluster'; not the address of a Ray; write",
         ),
         ("gates:", "workspace: {journal: db}\ngates:", "20: workspace.journal is 'db'; not a URL such as"),
-        ("gates:", "workspace: {store: 'ftp://a/b'}\ngates:", "20: workspace.store is 'ftp://a/b'; no versions are kept at 'ftp://'"),
+        (
+            "gates:",
+            "workspace: {store: 'ftp://a/b'}\ngates:",
+            "20: workspace.store is 'ftp://a/b'; no versions are kept at 'ftp://'",
+        ),
         ("gates:", "folder: elsewhere\ngates:", "20: unknown key 'folder' in the project; it is where the file lies"),
         ("gates:", "drift: [1]\ngates:", "20: drift is [1], not a section of `key: value` lines"),
         ("slices: [channel]", "slices: channel", "20: gates.slices is 'channel', not a list [a, b]"),
