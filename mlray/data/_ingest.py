@@ -8,7 +8,6 @@ from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlray.data._catalog import keep
 from mlray.data._cursor import Cursor
@@ -16,10 +15,11 @@ from mlray.data._evolve import evolved
 from mlray.data._intake import Intake, Take, intake
 from mlray.data._land import Landing
 from mlray.data._land import given as given_rows
+from mlray.data._lend import Lender, lent_rows
 from mlray.data._lookups import LookupRows, read_lookup
 from mlray.data._quarantine import quarantine, repeats
 from mlray.data.contract import Contract
-from mlray.data.scan import Scanned, ScanPart, Window, first_rows, scan
+from mlray.data.scan import Scanned, ScanPart, Window, first_rows, scan, scan_here
 from mlray.data.store import Draft, Store
 from mlray.errors import DataError, StoreError
 from mlray.ports import Progress
@@ -91,9 +91,10 @@ class _Ingestion:
             if base is not None and not todo.takes and not todo.note:
                 return None
             lookups = self._lookups(todo, base, aside)
-            parts = self._parts(todo, aside, base, lookups)
+            lender = Lender(self.store, aside, near=self.run is scan_here)
+            parts = self._parts(todo, lender, base, lookups)
             reference = self._reference(parts, base)
-            scanned = self._scan([replace(part, reference=reference) for part in parts], aside)
+            scanned = self._scan([replace(part, reference=reference) for part in parts], lender)
         return self._draft(_Heads(head, base), todo, list(lookups.values()), scanned)
 
     def _todo(self, base: DatasetVersion | None, aside: Path) -> Intake:
@@ -116,18 +117,15 @@ class _Ingestion:
         }
 
     def _parts(
-        self, todo: Intake, aside: Path, base: DatasetVersion | None, lookups: Mapping[str, LookupRows]
+        self, todo: Intake, lender: Lender, base: DatasetVersion | None, lookups: Mapping[str, LookupRows]
     ) -> list[ScanPart]:
         data = self.contract.data
-        places = {name: aside / f"{name}.parquet" for name in lookups}
-        for name, place in places.items():
-            pq.write_table(lookups[name].table, place)
+        places = {name: lender.table(lookup.table, name) for name, lookup in lookups.items()}
         taken = None
         if base and data.key and todo.takes:
             # With the time in the key, only rows since the first one asked for can be there already.
             since = todo.since if data.time in data.key else None
-            taken = aside / "taken.parquet"
-            pq.write_table(self.store.read(base, self._key, start=since), taken)
+            taken = lender.table(self.store.read(base, self._key, start=since), "taken")
         return [
             ScanPart(
                 take.file,
@@ -138,6 +136,7 @@ class _Ingestion:
                 lookups=places,
                 taken=taken,
                 own=taken if take.again else None,
+                landed=lender.file(take.file),
             )
             for take in todo.takes
         ]
@@ -164,7 +163,7 @@ class _Ingestion:
             return profile(rows, Reference.of(rows))
         return Profile.from_json(self.store.get_json(base.profile))
 
-    def _scan(self, parts: Sequence[ScanPart], aside: Path) -> list[Scanned]:
+    def _scan(self, parts: Sequence[ScanPart], lender: Lender) -> list[Scanned]:
         self.progress(0, len(parts), "reading")
         found: dict[str, Scanned] = {}
         for one in self.run(parts):
@@ -172,10 +171,10 @@ class _Ingestion:
             self.progress(len(found), len(parts), one.source)
         ordered: list[Scanned] = []
         for part in parts:
-            ordered.append(self._without_repeats(part, found[part.source], ordered, aside))
+            ordered.append(self._without_repeats(part, found[part.source], ordered, lender))
         return ordered
 
-    def _without_repeats(self, part: ScanPart, one: Scanned, earlier: Sequence[Scanned], aside: Path) -> Scanned:
+    def _without_repeats(self, part: ScanPart, one: Scanned, earlier: Sequence[Scanned], lender: Lender) -> Scanned:
         """Return `one`, scanned again if it has keys of an earlier file; parts that run side by side cannot tell."""
         key = self.contract.data.key
         timed = self.contract.data.time in key
@@ -186,11 +185,11 @@ class _Ingestion:
         mine = self.store.get(one.fragment, self._key)
         if not repeats(mine, key, theirs).any():
             return one
-        taken = aside / f"{len(earlier)}-taken.parquet"
-        before = [pq.read_table(part.taken)] if part.taken else []
+        before = lent_rows(self.store, part.taken)
+        known = [theirs] if before is None else [theirs, before]
         # A file says which columns must have values, a version does not.
-        pq.write_table(pa.concat_tables([theirs, *before], promote_options="default"), taken)
-        return scan(replace(part, taken=taken))
+        taken = pa.concat_tables(known, promote_options="default")
+        return scan(replace(part, taken=lender.table(taken, f"{len(earlier)}-taken")))
 
     def _draft(
         self, heads: "_Heads", todo: Intake, lookups: Sequence[LookupRows], scanned: Sequence[Scanned]

@@ -6,7 +6,8 @@ Parquet file goes by in pieces of whole row groups, so that a task's memory does
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -14,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mlray.data import sources
 from mlray.data._convert import ARROW
+from mlray.data._lend import Lent, brought, lent_rows
 from mlray.data.contract import Before, Checked, Contract
 from mlray.data.sources import Raw, SourceFile
 from mlray.data.store import Store
@@ -73,12 +74,14 @@ class ScanPart:
     window: Window
     store: Path | str
     reference: Reference | None = None
-    lookups: Mapping[str, Path] = field(default_factory=dict)
-    """Lookup → Parquet file with its checked rows, each key once."""
-    taken: Path | None = None
-    """Parquet file with key and event time of rows that are kept already and may come again."""
-    own: Path | None = None
-    """Parquet file with the keys of rows that were read from this very source before: they are no fault, only known."""
+    lookups: Mapping[str, Lent] = field(default_factory=dict)
+    """Lookup → its checked rows, each key once; a Parquet file or a blob of the store, as those below."""
+    taken: Lent | None = None
+    """Key and event time of rows that are kept already and may come again."""
+    own: Lent | None = None
+    """The keys of rows that were read from this very source before: they are no fault, only known."""
+    landed: str = ""
+    """The blob with the bytes of a file that was brought to where not every task can open it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,14 +120,17 @@ def scan(part: ScanPart) -> Scanned:
         DataError: the file is unreadable, or lacks a column.
         StoreError: the store cannot be written.
     """
-    found = _Found(part)
-    kept = found.kept()
-    first = next(kept, None)
-    fragment = None
-    if first is not None:
-        store = Store(part.store)
-        fragment = store.write(chain([first], kept), source=part.source, time=part.data.time)
-    return found.scanned(fragment)
+    store = Store(part.store)
+    with ExitStack() as stack:
+        if part.landed:
+            part = replace(part, path=brought(store, part.path, part.landed, stack.enter_context(store.aside())))
+        found = _Found(part)
+        kept = found.kept()
+        first = next(kept, None)
+        fragment = None
+        if first is not None:
+            fragment = store.write(chain([first], kept), source=part.source, time=part.data.time)
+        return found.scanned(fragment)
 
 
 class _Found:
@@ -177,10 +183,10 @@ def first_rows(part: ScanPart) -> pa.Table | None:
 
 def _pieces_of(part: ScanPart, size: int | None) -> Iterator[tuple[Checked, pa.Table, bool]]:
     contract = Contract.compile(part.data)
-    taken = pq.read_table(part.taken) if part.taken else None
-    own = pq.read_table(part.own) if part.own else None
+    store = Store(part.store)
+    taken, own = lent_rows(store, part.taken), lent_rows(store, part.own)
     edge = None if part.window.exact else part.window.start
-    lookups = {name: pq.read_table(path) for name, path in part.lookups.items()}
+    lookups = {name: rows for name, lent in part.lookups.items() if (rows := lent_rows(store, lent)) is not None}
     key = list(contract.data.key)
     # Rows that are known are told from repeated ones within one table: such a file is taken whole.
     whole = bool(key) and (own is not None or (taken is not None and edge is not None))

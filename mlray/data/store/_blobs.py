@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -120,6 +120,15 @@ class Blobs:
         try:
             return cast("Mapping[str, Json]", json.loads(self.storage.read(self.place(blob))))
         except (OSError, ValueError) as error:
+            raise self.damaged(blob, error) from error
+
+    @contextmanager
+    def opened(self, blob: str) -> Iterator[IO[bytes]]:
+        """Lend the bytes of a blob."""
+        try:
+            with self.storage.open(self.place(blob)) as file:
+                yield file
+        except OSError as error:
             raise self.damaged(blob, error) from error
 
     def digest(self, blob: str) -> str:
