@@ -1,12 +1,37 @@
 """From pandas to Arrow."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
 from mlray.errors import DataError
 
-__all__ = ["table_of"]
+__all__ = ["rows_of", "streamed", "table_of"]
+
+
+def rows_of(rows: Any) -> pa.Table:  # noqa: ANN401 (what is no table is refused)
+    """Return rows in whatever form a person has them, an Arrow table, a batch or a pandas frame, as a table.
+
+    Raises:
+        DataError: it is none of these, or Arrow has no such type.
+    """
+    if isinstance(rows, pa.Table):
+        return rows
+    return pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else table_of(rows)
+
+
+def streamed(rows: Any) -> Iterable[pa.Table]:  # noqa: ANN401 (what is no table is refused)
+    """Return rows, or a stream of them, as tables that come one after the other.
+
+    Raises:
+        DataError: as `rows_of`, when the part that is none comes.
+    """
+    # A frame can be iterated over as well, and gives the names of its columns.
+    several = isinstance(rows, Iterable) and not isinstance(rows, pa.Table | pa.RecordBatch | str | dict)
+    if several and not hasattr(rows, "columns"):
+        return map(rows_of, rows)
+    return [rows_of(rows)]
 
 
 def table_of(frame: Any) -> pa.Table:  # noqa: ANN401 (what is no frame is refused)

@@ -49,6 +49,12 @@ class Snapshot:
         """Return the snapshot that `table`, `table@v3`, `table@tag` or `table@branch` names, else NotFoundError."""
         return cls(store, store.resolve(ref), view)
 
+    def __repr__(self) -> str:
+        """Return one line for a person."""
+        version = self.version
+        view = ", as a view shows it" if self.view else ""
+        return f"Snapshot({version.name}: {version.rows:,} rows × {len(version.columns)} columns{view})"
+
     @property
     def schema(self) -> pa.Schema:
         """The columns, as they are without a view."""

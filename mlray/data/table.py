@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.clock import Clock, SystemClock
+from mlray.data._frames import rows_of, streamed
 from mlray.data.store import (
     Diff,
     Limits,
@@ -35,12 +36,14 @@ from mlray.errors import DataError, NotFoundError
 from mlray.records import Checkup, DatasetVersion
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mlray.data.snapshot import Snapshot, View
 
 __all__ = ["Table"]
 
-Rows: TypeAlias = pa.Table | pa.RecordBatch
-"""What edits take; pandas frames through `pa.Table.from_pandas`."""
+Rows: TypeAlias = "pa.Table | pa.RecordBatch | pd.DataFrame"
+"""What edits take; of a pandas frame all but its index."""
 
 Ref = int | str | DatasetVersion
 """A version: its number, `v3`, a tag, a branch, or itself."""
@@ -61,6 +64,11 @@ class Table:
         self.name = name
         self.branch_name = branch
         self.clock = clock or SystemClock()
+
+    def __repr__(self) -> str:
+        """Return one line for a person; nothing is read for it."""
+        branch = "" if self.branch_name == "main" else f"@{self.branch_name}"
+        return f"Table({self.name}{branch} in {self.store.storage.url.partition('?')[0]})"
 
     @property
     def head(self) -> DatasetVersion | None:
@@ -103,7 +111,7 @@ class Table:
 
     def append(
         self,
-        rows: Rows | Iterable[Rows],
+        rows: "Rows | Iterable[Rows]",
         *,
         source: str = "",
         time: str = "",
@@ -121,7 +129,7 @@ class Table:
             DataError: a value does not fit the table's type.
         """
         said = self._said(author, note, once)
-        edit = Append(self.store, self.name, _parts(rows), said, source=source, time=time, key=key)
+        edit = Append(self.store, self.name, streamed(rows), said, source=source, time=time, key=key)
         return self._make(edit, said)
 
     def upsert(
@@ -143,7 +151,7 @@ class Table:
             DataError: a key is given twice, there is no key, or a value does not fit the table's type.
         """
         said = self._said(author, note, once)
-        table = plain(rows)
+        table = plain(rows_of(rows))
         names = tuple(key) or self._key()
         for name in names:
             if name not in table.column_names:
@@ -152,7 +160,7 @@ class Table:
 
     def delete(
         self,
-        which: Rows | pc.Expression | Sequence[object],
+        which: "Rows | pc.Expression | Sequence[object]",
         *,
         base: Ref | None = None,
         author: str = "",
@@ -173,7 +181,7 @@ class Table:
 
     def replace(
         self,
-        rows: Rows | Iterable[Rows],
+        rows: "Rows | Iterable[Rows]",
         key: Sequence[str] = (),
         *,
         base: Ref | None = None,
@@ -191,7 +199,7 @@ class Table:
             DataError: a key is given twice, or a column of the key is missing.
         """
         said = self._said(author, note, once)
-        return self._make(Replace(self.store, self.name, _parts(rows), key, said), said, base)
+        return self._make(Replace(self.store, self.name, streamed(rows), key, said), said, base)
 
     def add_column(
         self,
@@ -310,11 +318,9 @@ class Table:
             raise DataError(f"'{self.name}' has no key.", remedy="Name the columns that tell its rows apart: key=[…].")
         return head.key
 
-    def _keys(self, which: Rows | Sequence[object]) -> pa.Table:
-        if isinstance(which, pa.Table):
-            return which
-        if isinstance(which, pa.RecordBatch):
-            return pa.Table.from_batches([which])
+    def _keys(self, which: "Rows | Sequence[object]") -> pa.Table:
+        if isinstance(which, pa.Table | pa.RecordBatch) or hasattr(which, "columns"):
+            return rows_of(which)
         key = key_columns(self.version(), self._key())
         if len(key) > 1:
             raise DataError(
@@ -327,7 +333,3 @@ class Table:
             raise DataError(
                 f"'{key[0].name}' is {key[0].type}: {error}.", remedy="Give values of this type."
             ) from error
-
-
-def _parts(rows: Rows | Iterable[Rows]) -> Iterable[Rows]:
-    return [rows] if isinstance(rows, pa.Table | pa.RecordBatch) else rows
