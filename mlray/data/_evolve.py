@@ -9,9 +9,11 @@ from mlray.data import sources
 from mlray.data._compile import Ways
 from mlray.data._convert import flat
 from mlray.data._infer import ROWS, guess
+from mlray.data.contract import Contract
+from mlray.records import DatasetVersion
 from mlray.spec import ColumnSpec, Data
 
-__all__ = ["evolved", "evolved_from"]
+__all__ = ["evolved", "evolved_from", "schema_after"]
 
 _WIDER = {"integer": ("number", "string"), "number": ("string",), "boolean": ("string",), "timestamp": ("string",)}
 """Type → what it may become, the narrowest first."""
@@ -54,6 +56,15 @@ def evolved_from(data: Data, tables: Mapping[str, pa.Table]) -> Data:
             elif name in columns and data.modes.types == "evolve" and _free(data, name):
                 columns[name] = _widened(columns[name], found.type)
     return data if columns == data.columns else data.model_copy(update={"columns": columns})
+
+
+def schema_after(contract: Contract, base: DatasetVersion | None) -> dict[str, str]:
+    """Return column → type of what follows `base`: the contract's, and those that edits by hand added to it."""
+    own = {field.name: str(field.type) for field in contract.schema}
+    if base is None:
+        return own
+    there = {column.name: own.get(column.name, column.type) for column in base.columns}
+    return there | own
 
 
 def _free(data: Data, name: str) -> bool:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mlray.data._catalog import keep
 from mlray.data._cursor import Cursor
-from mlray.data._evolve import evolved
+from mlray.data._evolve import evolved, schema_after
 from mlray.data._intake import Intake, Take, intake
 from mlray.data._land import Landing
 from mlray.data._land import given as given_rows
@@ -159,7 +159,7 @@ class _Ingestion:
     def _profile(self, base: DatasetVersion) -> Profile:
         if not base.profile:
             # An edit by hand changed rows: what they look like now is found out by reading them.
-            rows = self.store.read(base)
+            rows = self.store.read(base, self.contract.schema.names)
             return profile(rows, Reference.of(rows))
         return Profile.from_json(self.store.get_json(base.profile))
 
@@ -207,7 +207,7 @@ class _Ingestion:
             raise self._nothing(aside)
         fresh = sum(fragment.rows for fragment in fragments) + sum(lookup.fresh for lookup in lookups)
         return Draft(
-            schema={field.name: str(field.type) for field in self.contract.schema},
+            schema=schema_after(self.contract, base),
             contract=self.contract.digest,
             fragments=(*(base.fragments if base else ()), *fragments),
             profile=self.store.put_json(reduce(Profile.merge, profiles).to_json()),
@@ -216,8 +216,8 @@ class _Ingestion:
             # Where nothing was read, nothing more is known of the source than before.
             as_of=self.until if todo.takes or base is None else base.as_of,
             created_at=self.now,
-            operation="ingest" if base or heads.head is None else "ingest again under a new contract",
-            note=self._note(base, todo, scanned),
+            operation=heads.operation,
+            note=self._note(heads, todo, scanned),
         )
 
     def _cursor(self, base: DatasetVersion | None, todo: Intake, scanned: Sequence[Scanned]) -> Cursor:
@@ -227,10 +227,14 @@ class _Ingestion:
         later = {one.source: one.later for one in scanned}
         return replace(todo.cursor.left(later), time=latest)
 
-    def _note(self, base: DatasetVersion | None, todo: Intake, scanned: Sequence[Scanned]) -> str:
-        before = Cursor.read(base.cursor).time if base else None
+    def _note(self, heads: "_Heads", todo: Intake, scanned: Sequence[Scanned]) -> str:
+        before = Cursor.read(heads.base.cursor).time if heads.base else None
         late = [one.source for one in scanned if before and one.first and one.first < before]
-        told = [todo.note, f"late rows from {', '.join(late[:3])}{' and others' if late[3:] else ''}" if late else ""]
+        told = [
+            heads.lost,
+            todo.note,
+            f"late rows from {', '.join(late[:3])}{' and others' if late[3:] else ''}" if late else "",
+        ]
         return "; ".join(part for part in told if part)
 
     def _quality(
@@ -267,6 +271,20 @@ class _Heads:
 
     head: DatasetVersion | None
     base: DatasetVersion | None
+
+    @property
+    def operation(self) -> str:
+        """What happens to the table."""
+        if self.base is not None or self.head is None:
+            return "ingest"
+        return "ingest again under a new contract" if self.head.contract else "ingest again"
+
+    @property
+    def lost(self) -> str:
+        """What the version does not have any more, since it begins at the source again; a person is to know."""
+        if self.base is not None or self.head is None or self.head.contract:
+            return ""
+        return f"read again from the beginning: edits by hand up to {self.head.name} changed the contract's columns"
 
 
 def _unknown(aside: pa.Table, known: pa.Table, again: Collection[str]) -> pa.Table:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from mlray.data._catalog import Catalog, keep
 from mlray.data._compat import compare, loosened
 from mlray.data._convert import flat
-from mlray.data._evolve import evolved
+from mlray.data._evolve import evolved, schema_after
 from mlray.data._lookups import read_lookup
 from mlray.data._quarantine import quarantine
 from mlray.data.contract import Before, Checked, Contract
@@ -75,7 +75,7 @@ class _Replay:
         fragments = [self.store.put(rows, source=source, time=self.contract.data.time) for source, rows in joined]
         left = pa.concat_tables([_of_lookups(self.contract.data, aside), *(checked.set_aside for _, checked in tried)])
         return Draft(
-            schema={field.name: str(field.type) for field in self.contract.schema},
+            schema=schema_after(self.contract, head),
             contract=self.contract.digest,
             fragments=(*head.fragments, *fragments),
             profile=self._profile(head, [rows for _, rows in joined]),

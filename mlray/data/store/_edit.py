@@ -82,10 +82,12 @@ def follow(
             schema, "", tuple(fragments), "", Quality(rows, rows), "", now, now, operation, columns=tuple(columns)
         )
     same = tuple(columns) == head.columns
+    kept = all(column in columns for column in head.columns)
     return Draft(
         schema,
-        # No contract asked for other columns, so the next ingestion must not go on as if its own held.
-        contract=head.contract if same else "",
+        # What a contract asked for is there as long as columns only join; without one of them, the next ingestion must
+        # not go on as if its own held.
+        contract=head.contract if kept else "",
         fragments=tuple(fragments),
         profile=head.profile if same and tuple(fragments) == head.fragments else "",
         quality=head.quality,
