@@ -9,13 +9,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlray.data.store._blobs import POSITION
 from mlray.data.store._edit import Said, added, changed_since, evolved, follow, in_order
 from mlray.data.store._match import Bits, Indices, Keys, differs
 from mlray.data.store._reading import alive, placed
 from mlray.data.store._revise import Revised, ranged, revise, widened, without
 from mlray.data.store._store import Store
 from mlray.data.store._types import fit
-from mlray.data.store._version import NEW, Draft
+from mlray.data.store._version import Draft, is_new
 from mlray.errors import ConflictError, DataError
 from mlray.records import Column, DatasetVersion, Fragment, Statistics
 
@@ -256,14 +257,17 @@ class DeleteWhere:
         text = str(self.where)
         # An expression tells its columns by its text alone; a name too many costs a read and changes nothing.
         columns = [column for column in head.columns if column.name in text] or list(head.columns)
+        # A column told by its place is told by that among all of them.
+        columns = list(head.columns) if "FieldPath(" in text else columns
         gone = {f.id: self._places(f, columns) for f in head.fragments}
         return _less(self.store, head, gone, self.said)
 
     def _places(self, fragment: Fragment, columns: Sequence[Column]) -> npt.NDArray[np.int64]:
         rows = placed(self.store.blobs, fragment, columns)
-        marked = rows.append_column(NEW, pa.array(np.arange(fragment.rows)))
+        mark = "".join(rows.column_names) + POSITION  # longer than any name that is there
+        marked = rows.append_column(mark, pa.array(np.arange(fragment.rows)))
         try:
-            hit = cast("npt.NDArray[np.int64]", marked.filter(self.where)[NEW].to_numpy())
+            hit = cast("npt.NDArray[np.int64]", marked.filter(self.where)[mark].to_numpy())
         except (pa.ArrowException, KeyError) as error:
             raise DataError(
                 f"{self.where} cannot be asked of the rows: {error}.", remedy="Correct the expression."
@@ -290,6 +294,6 @@ def rewritten(
     rows = sum(fragment.rows for fragment in head.fragments)
     known = dict(head.statistics)
     for column in columns:
-        if column.id.startswith(NEW):
+        if is_new(column.id):
             known[column.name] = Statistics(nulls=rows)
     return widened(known, columns, revised)

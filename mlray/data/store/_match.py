@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlray.data.store._content import column_digest
 from mlray.errors import DataError
 
 __all__ = ["Bits", "Keys", "differs"]
@@ -82,9 +83,11 @@ class Keys:
 def differs(old: pa.ChunkedArray | pa.Array, new: pa.ChunkedArray | pa.Array) -> Bits:
     """Tell which values are not the same: a null is equal to a null, floats are compared by their bits."""
     before, after = _words(old), _words(new)
-    if before.equals(after):
+    # Inside of lists, 0.0 is -0.0 to Arrow: there only the digest of the values says that nothing differs.
+    nested = pa.types.is_nested(before.type)
+    if column_digest(before) == column_digest(after) if nested else before.equals(after):
         return np.zeros(len(before), dtype=bool)
-    if pa.types.is_nested(before.type):
+    if nested:
         pairs = zip(before.to_pylist(), after.to_pylist(), strict=True)
         return np.fromiter((repr(one) != repr(other) for one, other in pairs), dtype=bool, count=len(before))
     changed = pc.fill_null(pc.not_equal(before, after), False)

@@ -12,10 +12,10 @@ from mlray.errors import DataError
 from mlray.ids import Json, digest_of
 from mlray.records import Column, DatasetVersion, Fragment, Patch, Quality, Statistics
 
-__all__ = ["NEW", "Draft", "digest_version", "new_column", "version_of"]
+__all__ = ["Draft", "digest_version", "is_new", "new_column", "version_of"]
 
-NEW = "+"
-"""What the id of a column begins with until the version that brings it has a number."""
+NEW = "@+"
+"""What the id of a column ends with until the version that brings it has a number: no name can make a final id so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,12 @@ class Draft:
 
 def new_column(name: str, kind: str) -> Column:
     """Return a column that no version had; it gets its id with the version's number."""
-    return Column(NEW + name, name, kind)
+    return Column(name + NEW, name, kind)
+
+
+def is_new(name: str) -> bool:
+    """Tell whether the id `name` is of a column that no version had."""
+    return name.endswith(NEW)
 
 
 def version_of(
@@ -60,10 +65,11 @@ def version_of(
     if missing := [name for name in key if name not in named]:
         raise DataError(f"'{table}' has no column '{missing[0]}' for its key.", remedy=f"It has {', '.join(named)}.")
     rekeyed = head is not None and _ids(head.columns, head.key) != _ids(columns, key)
+    retimed = head is not None and _ids(head.columns, [head.time]) != _ids(columns, [time])
     fragments = tuple(
         _bound(fragment, columns, key, time, f"{number}-{place}")
         if not fragment.id
-        else _settled(fragment, number, rekeyed=rekeyed)
+        else _settled(fragment, number, rekeyed=rekeyed, retimed=retimed)
         for place, fragment in enumerate(draft.fragments)
     )
     version = DatasetVersion(
@@ -133,7 +139,7 @@ def _columns(draft: Draft, head: DatasetVersion | None, number: int) -> tuple[Co
 
 
 def _final(name: str, number: int) -> str:
-    return f"{name.removeprefix(NEW)}@{number}" if name.startswith(NEW) else name
+    return f"{name.removesuffix(NEW)}@{number}" if is_new(name) else name
 
 
 def _time(draft: Draft, head: DatasetVersion | None, columns: Sequence[Column]) -> str:
@@ -146,9 +152,9 @@ def _time(draft: Draft, head: DatasetVersion | None, columns: Sequence[Column]) 
     return next((one.time for one in draft.fragments if not one.id and one.time in names), "")
 
 
-def _ids(columns: Sequence[Column], names: Sequence[str]) -> list[str]:
+def _ids(columns: Sequence[Column], names: Sequence[str]) -> list[str | None]:
     known = {column.name: column.id for column in columns}
-    return [known[name] for name in names]
+    return [known.get(name) for name in names]
 
 
 def _kept_key(head: DatasetVersion | None, columns: Sequence[Column]) -> tuple[str, ...]:
@@ -176,16 +182,18 @@ def _bound(fragment: Fragment, columns: Sequence[Column], key: Sequence[str], ti
     )
 
 
-def _settled(fragment: Fragment, number: int, *, rekeyed: bool) -> Fragment:
-    """Return a known fragment with final ids, and without a key range where the key is another one."""
+def _settled(fragment: Fragment, number: int, *, rekeyed: bool, retimed: bool) -> Fragment:
+    """Return a known fragment with final ids, and without ranges of a key or a time that is another one by now."""
     made = fragment
-    if any(name.startswith(NEW) for name in [*fragment.files, *(n for p in fragment.patches for n in p.columns)]):
+    if any(is_new(name) for name in [*fragment.files, *(n for p in fragment.patches for n in p.columns)]):
         made = replace(
             made,
             files={_final(name, number): file for name, file in fragment.files.items()},
             patches=tuple(_settled_patch(patch, number) for patch in fragment.patches),
         )
-    return replace(made, low=None, high=None) if rekeyed and (made.low, made.high) != (None, None) else made
+    if rekeyed and (made.low, made.high) != (None, None):
+        made = replace(made, low=None, high=None)
+    return replace(made, first=None, last=None) if retimed and (made.first, made.last) != (None, None) else made
 
 
 def _settled_patch(patch: Patch, number: int) -> Patch:

@@ -475,3 +475,63 @@ def test_a_row_that_is_changed_again_and_again_gathers_few_patches(filled):
         assert all(len(fragment.patches) <= 8 for fragment in filled.head.fragments)
     assert filled.read(columns=["x"])["x"].to_pylist()[:4] == [127.0, 128.0, 129.0, 1.5]
     assert filled.read("v5", ["x"])["x"].to_pylist()[:4] == [103.0, 101.0, 102.0, 1.5]
+
+
+@pytest.mark.parametrize("name", ["+", "+x", "a@1", "a@+", "_pos", "a/b", "a.b", "", "ü"])
+def test_a_column_may_have_any_name(table, name):
+    table.append(pa.table({"id": range(6), name: range(6)}), key=["id"])
+    table.upsert(pa.table({"id": [2], name: [20]}))
+    table.append(pa.table({"id": [6], name: [6]}))
+    table.upsert(pa.table({"id": [6], name: [60]}))
+    table.delete(pc.field(name) == 1)
+    table.compact()
+    assert table.read()[name].to_pylist() == [0, 20, 3, 4, 5, 60]
+
+
+def test_rows_are_found_by_the_event_time_that_holds_now(table):
+    month = [datetime(2024, number, 1, tzinfo=UTC) for number in range(1, 11)]
+    table.append(pa.table({"sent": month[:2], "arrived": month[6:8]}), time="sent")
+    made = table.append(pa.table({"sent": month[2:3], "arrived": month[8:9]}), time="arrived")
+    assert table.store.read(made, start=month[6], end=month[9]).num_rows == 3
+    assert table.store.read(table.version(1), start=month[0], end=month[3]).num_rows == 2
+
+
+def test_an_expression_may_tell_a_column_by_its_place(table):
+    table.append(pa.table({"a": [5, 6, 7, 8], "z": [0, 0, 1, 1]}))
+    table.delete(pc.field(1) == 1)
+    assert table.read()["a"].to_pylist() == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("there", "more"),
+    [
+        (pa.array([{"a": 1}]), pa.array([{"a": 1, "b": 2}])),
+        (pa.array([[1.5]], pa.list_(pa.float32())), pa.array([[0.1]])),
+        (pa.array([{"a": [1.5]}], pa.struct({"a": pa.list_(pa.float32())})), pa.array([{"a": [0.1]}])),
+    ],
+)
+def test_no_value_inside_of_another_is_lost_to_a_cast(table, there, more):
+    table.append(pa.table({"x": there}))
+    with pytest.raises(DataError, match="would change"):
+        table.append(pa.table({"x": more}))
+    assert table.read().num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("there", "more"),
+    [
+        (pa.array([[1]]), pa.array([[], None])),
+        (pa.array([{"a": 1, "b": 2}]), pa.array([{"a": 1}])),
+        (pa.array([[1.5]], pa.list_(pa.float64())), pa.array([[0.5]], pa.list_(pa.float32()))),
+    ],
+)
+def test_values_inside_of_others_that_fit_are_cast(table, there, more):
+    table.append(pa.table({"x": there}))
+    table.append(pa.table({"x": more}))
+    assert table.read()["x"].slice(1).to_pylist() == more.cast(there.type).to_pylist()
+
+
+def test_inside_of_a_list_a_zero_changes_its_sign(table):
+    table.append(pa.table({"id": [1], "x": [[0.0]]}), key=["id"])
+    table.upsert(pa.table({"id": [1], "x": [[-0.0]]}))
+    assert str(table.read()["x"].to_pylist()) == "[[-0.0]]"
