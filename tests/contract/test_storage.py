@@ -12,7 +12,7 @@ import pytest
 from mlray.data import Store
 from mlray.data.store import Info, LocalStorage, open_storage
 from mlray.data.table import Table
-from mlray.errors import InputError, StoreError
+from mlray.errors import DataError, InputError, StoreError
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +174,12 @@ def test_an_unknown_place_is_answered_with_those_there_are():
 def test_a_path_may_be_a_url(tmp_path):
     assert open_storage(f"file://{tmp_path}") == LocalStorage(tmp_path)
     assert open_storage("C:/rows") == LocalStorage(Path("C:/rows"))
+
+
+def test_no_name_leads_out_of_a_folder(tmp_path):
+    storage = LocalStorage(tmp_path / "store")
+    for touch in (storage.read, storage.exists, storage.delete, lambda name: storage.create(name, b"x")):
+        with pytest.raises(DataError, match="leads out"):
+            touch("contracts/../../evil")
+    assert storage.create("tables/a..b/1", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]

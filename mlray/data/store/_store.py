@@ -9,6 +9,7 @@ starts again from the new head. Whatever a killed process leaves behind, every v
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -136,8 +137,24 @@ class Store:
                 return head
             number = newest.version.number + 1 if newest else 1
             version = version_of(table, number, draft, head, branch=branch, once=once)
+            self._whole(version, head)
             if self.refs.claim(version, newest):
                 return version
+
+    def _whole(self, version: DatasetVersion, head: DatasetVersion | None) -> None:
+        """Refuse a version of which a file is gone: whoever wrote for longer than the grace may meet a sweep."""
+        fresh = sorted({*version.blobs} - ({*head.blobs} if head else set()))
+        # In a bucket each answer takes its time.
+        with self.blobs.writing(), ThreadPoolExecutor(8) as pool:
+            gone = [blob for blob, there in zip(fresh, pool.map(self._has, fresh), strict=True) if not there]
+        if gone:
+            raise StoreError(
+                f"{len(gone):,} of the files written for '{version.table}' are gone, first {gone[0][:12]}.",
+                remedy="A sweep took them for leftovers: run again; its grace must be longer than any writer needs.",
+            )
+
+    def _has(self, blob: str) -> bool:
+        return self.storage.exists(self.blobs.place(blob))
 
     def amend(self, version: DatasetVersion) -> None:
         """Write the manifest of an existing version anew, for those who squash: its content and digest must stay.

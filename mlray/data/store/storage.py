@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from mlray.data._files import claim, fresh_name, place, sync_folder, write_aside
-from mlray.errors import InputError
+from mlray.errors import DataError, InputError
 
 __all__ = ["Info", "LocalStorage", "Storage", "open_storage"]
 
@@ -111,7 +111,7 @@ class LocalStorage:
 
     def names(self, prefix: str, after: str = "") -> list[Info]:
         """List a folder and the folders in it."""
-        found = [info for info in _walk(self.root, self.root / prefix) if info.name > after]
+        found = [info for info in _walk(self.root, self.path(prefix)) if info.name > after]
         return sorted(found, key=lambda info: info.name)
 
     def exists(self, name: str) -> bool:
@@ -127,6 +127,8 @@ class LocalStorage:
 
     def path(self, name: str) -> Path:
         """Return where the file of that name lies, whether it exists or not."""
+        if ".." in name and ".." in name.split("/"):
+            raise DataError(f"'{name}' leads out of the store.", remedy="Use a name without '..' in it.")
         return self.root / name
 
     @property

@@ -11,6 +11,7 @@ import pytest
 
 from mlray.clock import ManualClock
 from mlray.data import Store
+from mlray.data._fragments import Commit, Made, commit_made
 from mlray.data.store import Limits, LocalStorage, changes, diff, export_version, gc, lost_of, squash, usage, verify
 from mlray.data.table import Table
 from mlray.errors import DataError, InputError, NotFoundError, RecoveryRefused, StoreError
@@ -496,3 +497,13 @@ def test_what_squashed_versions_were_built_on_may_be_squashed_too(table):
     assert table.recover(2).equals(second)
     assert table.recover(third).equals(second.set_column(2, "price", pa.array(nearly)))
     assert not table.verify().damaged
+
+
+def test_a_version_of_which_a_sweep_took_a_file_is_not_committed(table):
+    slow = table.store.put(orders().slice(0, 1))
+    assert gc(table.store, now=datetime(2100, 1, 1, tzinfo=UTC)).files == 1
+    terms = Commit(key=("id",))
+    with pytest.raises(StoreError, match="are gone"):
+        commit_made(table, [Made(slow, {one.name: str(one.type) for one in orders().schema})], terms)
+    assert table.head.number == 1
+    assert table.read().equals(orders())
