@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.optimize import linear_sum_assignment
 
 from mlray.data._convert import convert, flat
 from mlray.data._infer import Guess, guess, unit_of
@@ -69,6 +68,8 @@ def propose(contract: Contract, table: pa.Table, known: pa.Table | None = None) 
         for ours, spec in wanted.items()
         for name, found in theirs.items()
     }
+    from scipy.optimize import linear_sum_assignment  # takes longer to import than most commands run
+
     scores = np.array([[pairs[ours, name].score for name in theirs] for ours in wanted])
     rows, columns = linear_sum_assignment(-scores)
     names = list(theirs)

@@ -5,6 +5,7 @@ they have and how often, in a way that lets nothing through that the expressions
 """
 
 import re
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,13 @@ _WIDTH = {
 }  # fmt: skip
 EPOCHS = {"unix": "s", "unix_ms": "ms", "unix_us": "us"}
 """Formats of times that are numbers: since 1970, in seconds and smaller."""
-_FIRST, _END = (pa.scalar(f"{year}-01-01T00:00:00Z").cast(UTC) for year in (1000, 3000))
+
+
+@cache
+def _limits() -> tuple[pa.Scalar, pa.Scalar]:
+    # Arrow imports pandas for its first scalar, which takes longer than most commands.
+    first, end = (pa.scalar(f"{year}-01-01T00:00:00Z").cast(UTC) for year in (1000, 3000))
+    return first, end
 
 
 def whole_digits(text: pa.Array) -> pa.Array | None:
@@ -115,13 +122,13 @@ def _without_overflow(text: pa.Array, made: pa.Array, form: str) -> pa.Array:
 
 
 def _within(times: pa.Array) -> pa.Array:
-    first, end = (limit.cast(times.type) for limit in (_FIRST, _END))
+    first, end = (limit.cast(times.type) for limit in _limits())
     return pc.and_(pc.greater_equal(times, first), pc.less(times, end))
 
 
 def _in_calendar(times: pa.Array) -> bool:
     ends = pc.min_max(times)
-    first, end = (limit.cast(times.type) for limit in (_FIRST, _END))
+    first, end = (limit.cast(times.type) for limit in _limits())
     return bool(pc.greater_equal(ends["min"], first).as_py() and pc.less(ends["max"], end).as_py())
 
 
