@@ -290,20 +290,24 @@ class _Heads:
 def _unknown(aside: pa.Table, known: pa.Table, again: Collection[str]) -> pa.Table:
     """Return the rows of `aside` that an earlier version has not reported: one without a time is in every window.
 
-    A row is known by its place; where the source `again` gives rows that it gave before, by what it says.
+    A row is known by its place and what it says, for a lookup may have changed; where the source `again` gives rows
+    that it gave before, by what it says alone, and as often as it was there.
     """
-    seen = set(_places(known, ()))
-    said = set(_places(known, again))
+    seen = Counter(_marks(known, again))
     fresh = []
-    for place, row in zip(_places(aside, ()), _places(aside, again), strict=True):
-        fresh.append(row not in said and (place not in seen or row[0] in again))
-        seen.add(place)
+    for mark in _marks(aside, again):
+        fresh.append(not seen[mark])
+        if mark[0] not in again:
+            # Passes over one file may both meet it.
+            seen[mark] = 1
+        elif seen[mark]:
+            seen[mark] -= 1
     return aside.filter(pa.array(fresh, pa.bool_()))
 
 
-def _places(aside: pa.Table, again: Collection[str]) -> list[tuple[str, object, str]]:
+def _marks(aside: pa.Table, again: Collection[str]) -> list[tuple[str, object, str]]:
     columns = (aside[name].to_pylist() for name in ("source", "position", "reason", "row"))
     return [
-        (source, row, reason) if source in again else (source, position, "")
+        (source, reason if source in again else position, row)
         for source, position, reason, row in zip(*columns, strict=True)
     ]

@@ -98,7 +98,7 @@ def _since(landing: Landing, cursor: Cursor, as_of: datetime, found: list[Source
     rest = Window(as_of, landing.until, exact=True)
     whole = Window(None, landing.until)
     takes = [Take(here[file.name], whole) for file in changes.new]
-    takes += [Take(here[file.name], whole if keyed else rest, again=keyed) for file in changes.changed]
+    takes += [Take(here[file.name], whole if keyed else rest, again=True) for file in changes.changed]
     left = [file for file in changes.same if cursor.known(file, changes).later and as_of < landing.until]
     takes += [Take(here.get(file.name) or _bring(file, aside), rest, since=as_of) for file in left]
     order = {file.name: place for place, file in enumerate(found)}

@@ -114,11 +114,11 @@ class _Replay:
         taken = self.store.read(head, names) if data.key and own.num_rows else None
         for source in pc.unique(own["source"]).to_pylist():
             rows = own.filter(pc.equal(own["source"], source))
-            positions = np.asarray(flat(rows["position"]))
+            # Places in a source come again, of rows at hand or of a file that changed: a row's place here does not.
             checked = self.contract.apply(
                 raw_rows(rows["row"].to_pylist()),
                 source,
-                positions=positions,
+                positions=np.arange(rows.num_rows),
                 before=Before(taken) if taken is not None else None,
             )
             if taken is not None and checked.table.num_rows:
@@ -178,10 +178,15 @@ def _column(values: list[object]) -> pa.Array:
 
 
 def _as_they_were(set_aside: pa.Table, before: pa.Table) -> pa.Table:
-    """Return rows that are set aside again as the source had them at first: a replay must not wear them down."""
-    rows = dict(zip(before["position"].to_pylist(), before["row"].to_pylist(), strict=True))
-    texts = pa.array([rows[position] for position in set_aside["position"].to_pylist()], pa.string())
-    return set_aside.set_column(set_aside.schema.get_field_index("row"), set_aside.schema.field("row"), texts)
+    """Return rows that are set aside again as the source had them at first: a replay must not wear them down.
+
+    Positions in `set_aside` are rows of `before`; those returned are the source's.
+    """
+    first = before.take(set_aside["position"])
+    for name in ("position", "row"):
+        place = set_aside.schema.get_field_index(name)
+        set_aside = set_aside.set_column(place, set_aside.schema.field(place), first[name])
+    return set_aside
 
 
 def _is_lookup(data: Data, aside: pa.Table) -> pa.Array:

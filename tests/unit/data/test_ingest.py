@@ -306,3 +306,24 @@ def test_text_is_read_in_the_character_set_of_its_mapping(project, evolving):
         {"order": 1, "shop": "north", "temp": 4.0},
         {"order": 2, "shop": "north", "temp": 4.0},
     ]
+
+
+def set_aside(project, version):
+    rows = project.store.get(version.quality.quarantine).to_pylist()
+    return [(row["source"], row["position"], row["row"][-40:]) for row in rows]
+
+
+@pytest.mark.parametrize("key", [[], ["at", "order"]])
+def test_a_file_or_lookup_that_changed_loses_no_row_at_a_place_that_had_one(project, key):
+    project.source(1, {}, {"order": 5, "at": None})
+    one = project.ingest(key=key)
+    project.source(1, {}, {"order": 6, "at": None}, {"order": 7, "at": None}, {"order": 7, "at": None})
+    project.weather({"shop": "north", "at": NOON, "temp": 5.0}, {"shop": "south", "at": NOON, "temp": 98.0})
+
+    two = project.ingest(key=key)
+
+    before, after = set_aside(project, one), set_aside(project, two)
+    assert after[: len(before)] == before
+    added = [(source, position) for source, position, _ in after[len(before) :]]
+    assert added == [("weather-1.parquet", 1), *(("orders-1.parquet", place) for place in (1, 2, 3))]
+    assert project.ingest(key=key) == two

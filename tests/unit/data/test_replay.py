@@ -1,5 +1,7 @@
 """Rows set aside, tried again after the contract was put right."""
 
+import json
+
 import pyarrow as pa
 import pytest
 
@@ -11,9 +13,16 @@ from mlray.sketches import Profile, profile
 from tests.unit.data.samples import LATER, NOON, orders, spec, table, write
 
 
-def read(folder, store, **changes):
+def read(folder, store, given=None, **changes):
     return ingest(
-        spec(**changes), folder, store, until=LATER, now=NOON, run=scan_here, progress=lambda done, total, note="": None
+        spec(**changes),
+        folder,
+        store,
+        until=LATER,
+        now=NOON,
+        run=scan_here,
+        progress=lambda done, total, note="": None,
+        given=given,
     )
 
 
@@ -154,3 +163,16 @@ def test_a_quarantine_may_be_empty(tmp_path):
 
     assert again(tmp_path, store) == first
     assert isinstance(store.read(first), pa.Table)
+
+
+def test_rows_whose_places_come_again_are_all_kept(place):
+    store = Store(place / "store")
+    read(place, store, given=orders({"order": 1, "weight": 150.0}, {"order": 2}))
+    read(place, store, given=orders({"order": 3, "weight": 160.0}, {"order": 4}, {"order": 5, "shop": "N"}))
+
+    made = again(place, store, mappings=NORTH)
+
+    assert store.read(made)["order"].to_pylist() == [2, 4, 5]
+    left = [row for row in store.get(made.quality.quarantine).to_pylist() if row["source"] == "given"]
+    assert [(row["position"], json.loads(row["row"])["order"]) for row in left] == [(0, 1), (0, 3)]
+    assert made.quality.kept + sum(made.quality.set_aside.values()) == made.quality.seen
