@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import begin, cluster, contract, crawl, data, doctor, life, lineage, look, profile
+from mlray.cli import begin, cluster, contract, crawl, data, doctor, life, lineage, look, profile, upkeep
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -75,12 +75,12 @@ for _of_versions in (
     data.export,
     data.mirror,
     data.rollback,
-    data.squash,
-    data.recover,
-    data.verify,
-    data.du,
-    data.gc,
-    data.compact,
+    upkeep.squash,
+    upkeep.recover,
+    upkeep.verify,
+    upkeep.du,
+    upkeep.gc,
+    upkeep.compact,
 ):
     verb(_data, _of_versions)
 verb(_data, contract.replay)

@@ -1,84 +1,20 @@
-"""The versions of data by hand: `mlray data log`, `diff`, `tag`, `checkout`, `rollback`, `squash`, `du` and so on."""
+"""The versions of data by hand: `mlray data log`, `diff`, `tag`, `branch`, `checkout`, `rollback` and so on."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mlray.cli import _show
-from mlray.cli._frame import Json, opened
-from mlray.clock import SystemClock, parse_duration
-from mlray.errors import InputError, NotFoundError, StoreError
+from mlray.cli._frame import Json
+from mlray.cli._space import Author, MaybeRef, Note, Place, Project, Ref, Space, space_of
+from mlray.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
-    from mlray.data import Store
-    from mlray.data.store._usage import Usage
     from mlray.data.table import Table
     from mlray.records import DatasetVersion
 
-__all__ = [
-    "branch", "checkout", "compact", "diff", "du", "export", "gc", "log", "mirror", "recover", "rollback", "squash",
-    "tag", "verify",
-]  # fmt: skip
-
-Project = Annotated[
-    Path, typer.Option("--project", "-p", metavar="PROJECT", help="A folder or its mlray.yaml; here by default.")
-]
-Place = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="A store by folder or URL, instead of a project's.")
-]
-Ref = Annotated[
-    str, typer.Argument(metavar="REF", help="TABLE@v3, TABLE@tag, TABLE@branch; v3 alone is of the project's table.")
-]
-MaybeRef = Annotated[
-    str | None,
-    typer.Argument(metavar="[REF]", help="TABLE, TABLE@v3, TABLE@tag or TABLE@branch; v3 alone is of the project's."),
-]
-MaybeTable = Annotated[str | None, typer.Argument(metavar="[TABLE]", help="The project's table by default.")]
-Author = Annotated[str, typer.Option(help="Who does it; the version keeps it.")]
-Note = Annotated[str, typer.Option(help="Why; the version keeps it.")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Space:
-    """A store, and the table that is meant where none is named."""
-
-    store: "Store"
-    usual: str
-
-    def table(self, name: str | None) -> str:
-        """Return the name of a table that is there."""
-        found = (name or self.usual).partition("@")[0]
-        known = self.store.tables()
-        if not found and len(known) == 1:
-            return known[0]
-        if found not in known:
-            what = f"There is no table '{found}'." if found else "Which table?"
-            raise NotFoundError(what, remedy=f"Known: {', '.join(known) or 'none yet, ingest first'}.")
-        return found
-
-    def version(self, ref: str | None) -> "DatasetVersion":
-        """Return the version that `ref` names: `table@v3`, or `v3`, a tag or a branch of the usual table."""
-        if ref is None:
-            return self.store.version(self.table(None), "main")
-        if "@" in ref or ref in self.store.tables():
-            self.table(ref)
-            return self.store.resolve(ref)
-        return self.store.version(self.table(None), ref)
-
-
-@contextmanager
-def _space(project: Path, place: str | None) -> Iterator[_Space]:
-    from mlray.data import Store
-
-    if place is not None:
-        yield _Space(Store(place), "")
-        return
-    with opened(project) as found:
-        yield _Space(found.space.store, found.space.spec.data.table)
+__all__ = ["branch", "checkout", "diff", "export", "log", "mirror", "rollback", "tag"]
 
 
 def log(table: MaybeRef = None, *, project: Project = Path(), store: Place = None, json: Json = False) -> None:
@@ -88,7 +24,7 @@ def log(table: MaybeRef = None, *, project: Project = Path(), store: Place = Non
     """
     from mlray.data.table import Table
 
-    with _space(project, store) as space:
+    with space_of(project, store) as space:
         name = space.table(table)
         wanted = (table or "").partition("@")[2]
         versions = Table(space.store, name, wanted).log() if wanted else list(reversed(space.store.versions(name)))
@@ -138,7 +74,7 @@ def diff(
     from mlray.data.store import changes
     from mlray.data.store import diff as compare
 
-    with _space(project, store) as space:
+    with space_of(project, store) as space:
         before = space.version(old)
         after = space.version(new or before.table)
         found = compare(space.store, before, after)
@@ -161,7 +97,7 @@ def tag(
     json: Json = False,
 ) -> None:
     """Give a version a name, or list the names."""
-    with _space(project, store) as space:
+    with space_of(project, store) as space:
         if name is None:
             table = space.table(ref)
         elif delete:
@@ -187,7 +123,7 @@ def branch(
     json: Json = False,
 ) -> None:
     """Begin a branch at a version, or list them."""
-    with _space(project, store) as space:
+    with space_of(project, store) as space:
         if name is None:
             table = space.table(ref)
         else:
@@ -199,7 +135,7 @@ def branch(
     _names(table, branches, json=json, none="No versions yet.")
 
 
-def _not_swapped(space: _Space, verb: str, name: str, ref: str | None) -> None:
+def _not_swapped(space: Space, verb: str, name: str, ref: str | None) -> None:
     """Raise InputError where `name` is a version and `ref` is none: the two were given the other way round."""
     if ref is None or not (_is_version(space, name) and not _is_version(space, ref)):
         return
@@ -208,7 +144,7 @@ def _not_swapped(space: _Space, verb: str, name: str, ref: str | None) -> None:
     )
 
 
-def _is_version(space: _Space, ref: str) -> bool:
+def _is_version(space: Space, ref: str) -> bool:
     try:
         space.version(ref)
     except NotFoundError:
@@ -252,7 +188,7 @@ def export(
     """Write a version as Parquet or as an Iceberg table."""
     from mlray.data.store import export_version
 
-    with _space(project, store) as space:
+    with space_of(project, store) as space:
         version = space.version(ref)
         told = export_version(space.store, version, target, form)
     if json:
@@ -277,7 +213,7 @@ def mirror(
     """
     from mlray.data.mirror import mirror as bring
 
-    with _space(project, store) as space:
+    with space_of(project, store) as space:
         version = space.version(ref)
         made = bring(space.store, version, catalog)
     if json:
@@ -297,157 +233,13 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Make the content of an earlier version the newest."""
-    with _space(project, store) as space:
+    with space_of(project, store) as space:
         version = space.version(ref)
         made = _table(space, version).rollback(version, author=author, note=note)
     _show.say(made, json=json)
 
 
-def squash(
-    ref: Ref,
-    *,
-    keep: Annotated[
-        str, typer.Option(help="exact: keep reverse patches where they are smaller; facts: keep only what was known.")
-    ] = "exact",
-    grace: Annotated[str, typer.Option(help="Leave files younger than this to `gc`.")] = "1 hour",
-    project: Project = Path(),
-    store: Place = None,
-    json: Json = False,
-) -> None:
-    """Drop the bytes that only this version needs.
-
-    It stays in the log, and can be rebuilt, or says what is lost.
-    """
-    from mlray.data.store import squash as drop
-
-    if keep not in {"exact", "facts"}:
-        raise InputError(f"'{keep}' is no way to squash.", remedy="Write --keep exact or --keep facts.")
-    with _space(project, store) as space:
-        told = drop(space.store, space.version(ref), keep, now=SystemClock().now(), grace=_grace(grace))  # type: ignore[arg-type]
-    _show.say(told, json=json)
-
-
-def recover(ref: Ref, *, project: Project = Path(), store: Place = None, json: Json = False) -> None:
-    """Say whether a squashed version can be rebuilt.
-
-    `checkout` writes its rows. Exit code 2 where it cannot, with the columns and rows that are lost.
-    """
-    from mlray.data.store import recover as rebuild
-
-    with _space(project, store) as space:
-        version = space.version(ref)
-        rows = rebuild(space.store, version).num_rows
-    if json:
-        _show.json_out({"version": version.name, "squashed": version.squashed, "rows": rows, "exact": True})
-    else:
-        typer.echo(f"{version.name}: all {rows:,} rows, exactly as they were.")
-
-
-def verify(
-    table: MaybeTable = None,
-    *,
-    share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Hash this share of the files again.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed chooses the same files.")] = 0,
-    project: Project = Path(),
-    store: Place = None,
-    json: Json = False,
-) -> None:
-    """Hash stored files again, and check all are there.
-
-    Exit code 3 where something is damaged.
-    """
-    from mlray.data.store import verify as check
-
-    with _space(project, store) as space:
-        name = space.table(table) if table else None
-        found = check(space.store, name, share=share, seed=seed, now=SystemClock().now())
-    _show.say(found, json=json)
-    if found.damaged:
-        for one in [] if json else found.damaged:
-            typer.echo(f"  {one}", err=True)
-        raise typer.Exit(StoreError.exit_code)
-
-
-def du(table: MaybeTable = None, *, project: Project = Path(), store: Place = None, json: Json = False) -> None:
-    """Show what versions take up, and full copies would."""
-    from mlray.data.store import usage
-
-    with _space(project, store) as space:
-        found = usage(space.store, space.table(table))
-    if json:
-        _show.json_out({**found.to_json(), "saved": found.saved})
-    else:
-        _usage(found)
-
-
-def _usage(found: "Usage") -> None:
-    columns = ("version", "operation", "rows", "added", "its own", "shared", "a full copy")
-    rows = [
-        (one.version, one.operation + (", squashed" if one.squashed else ""), f"{one.rows:,}",
-         *map(_size, (one.added, one.own, one.shared, one.copy)))
-        for one in found.versions
-    ]  # fmt: skip
-    _show.table(columns, rows)
-    share = f"{found.stored / found.copies:.1%} of {_size(found.copies)} for full copies" if found.copies else "empty"
-    typer.echo(f"\nstored: {_size(found.stored)} ({share}), and {_size(found.manifests)} of manifests\n{found.how}")
-
-
-def gc(
-    *,
-    grace: Annotated[str, typer.Option(help="Leave files younger than this alone.")] = "1 hour",
-    project: Project = Path(),
-    store: Place = None,
-    json: Json = False,
-) -> None:
-    """Remove files that no version needs."""
-    from mlray.data.store import gc as sweep
-
-    with _space(project, store) as space:
-        told = sweep(space.store, now=SystemClock().now(), grace=_grace(grace))
-    _show.say(told, json=json)
-
-
-def compact(
-    table: MaybeRef = None,
-    *,
-    author: Author = "",
-    note: Note = "",
-    project: Project = Path(),
-    store: Place = None,
-    json: Json = False,
-) -> None:
-    """Write anew what edits left in many layers.
-
-    The result is a version with the same rows.
-    """
-    from mlray.data.store import compact as rewrite
-
-    with _space(project, store) as space:
-        name = space.table(table)
-        line = (table or "").partition("@")[2] or "main"
-        before = space.store.head(name, line)
-        made = rewrite(space.store, name, now=SystemClock().now(), branch=line, author=author, note=note)
-    if json:
-        _show.json_out({"version": made.name, "changed": made != before})
-    else:
-        typer.echo(str(made) if made != before else f"{made.name} has nothing to compact.")
-
-
-def _table(space: _Space, version: "DatasetVersion") -> "Table":
+def _table(space: Space, version: "DatasetVersion") -> "Table":
     from mlray.data.table import Table
 
     return Table(space.store, version.table)
-
-
-def _grace(text: str) -> Any:  # noqa: ANN401 (timedelta)
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise InputError(f"'{text}' is not a duration.", remedy="Write one such as '1 hour'.") from error
-
-
-def _size(count: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:,.1f} {unit}"
-    return f"{count:,} B"

@@ -1,14 +1,17 @@
 """Leakage: columns that know the answer, and rows to judge by that were learnt from. Pure."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from mlray.evaluation._metrics import Array, score
 from mlray.records import Interval, LeakageSuspect, Repetition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["alone", "coded", "leakage", "repetition"]
 
@@ -28,6 +31,8 @@ TOO_GOOD = 3.0
 def coded(values: npt.ArrayLike, *, words: bool) -> Codes:
     """Return the cell of each value, shape [n]: a word's own, or a number's by quantile; 0 is what is missing."""
     if words:
+        import pandas as pd  # which most commands do without
+
         codes, _ = pd.factorize(np.asarray(values, dtype=object), use_na_sentinel=True)
         return np.asarray(codes, dtype=np.int64) + 1
     numbers = np.asarray(values, dtype=np.float64)
@@ -100,6 +105,8 @@ def repetition(
         answers: 0 or 1, shape [n].
         learnt: Whether a row lies before the holdout, shape [n]; true ones stand first.
     """
+    import pandas as pd
+
     whole = _hashes(rows.to_pandas())
     seen = rows.select([name for name in inputs if name != time]).to_pandas()
     if not seen.shape[1]:
@@ -122,7 +129,9 @@ def repetition(
     )
 
 
-def _hashes(frame: pd.DataFrame) -> Hashes:
+def _hashes(frame: "pd.DataFrame") -> Hashes:
+    import pandas as pd
+
     return np.asarray(pd.util.hash_pandas_object(frame, index=False), dtype=np.uint64)
 
 

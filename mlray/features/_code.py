@@ -6,15 +6,16 @@ import traceback
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import ModuleType
-from typing import cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, cast
 
 from mlray.errors import DataError, SpecError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Feature", "load", "run"]
 
-Feature = Callable[[pd.DataFrame], pd.DataFrame]
+Feature = Callable[["pd.DataFrame"], "pd.DataFrame"]
 NAME = "features"
 
 
@@ -47,12 +48,14 @@ def load(source: str, file: str) -> Feature:
     )
 
 
-def run(feature: Feature, file: str, rows: pd.DataFrame, offered: Sequence[str]) -> pd.DataFrame:
+def run(feature: Feature, file: str, rows: "pd.DataFrame", offered: Sequence[str]) -> "pd.DataFrame":
     """Return what the user's function makes of `rows`.
 
     Raises:
         DataError: the function failed (file and line named), or did not return one row per row.
     """
+    import pandas as pd
+
     try:
         made = feature(rows)
     except Exception as error:

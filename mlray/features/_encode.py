@@ -4,14 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from mlray.errors import DataError
 from mlray.ids import Json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Counted", "Encoding", "count"]
 
@@ -41,6 +43,8 @@ class Encoding:
         """
         if self.vocabulary is None:
             return _numbers(self.name, values, file)
+        import pandas as pd
+
         # Each distinct word is looked up once, so that a large batch costs little more than its factorisation.
         codes, words = pd.factorize(values, use_na_sentinel=True)
         known = np.array([self._codes.get(_word(word), np.nan) for word in words] + [np.nan], dtype=np.float32)
@@ -100,6 +104,8 @@ def count(name: str, values: "pd.Series[Any]", file: str) -> Counted:
     Raises:
         DataError: the feature is a time.
     """
+    import pandas as pd
+
     if pd.api.types.is_datetime64_any_dtype(values.dtype) or pd.api.types.is_timedelta64_dtype(values.dtype):
         raise DataError(
             f"{file}: feature '{name}' is a time, which a model would take for one ever-growing number.",
@@ -117,6 +123,8 @@ def count(name: str, values: "pd.Series[Any]", file: str) -> Counted:
 
 
 def _is_text(values: "pd.Series[Any]") -> bool:
+    import pandas as pd
+
     if isinstance(values.dtype, pd.CategoricalDtype | pd.StringDtype):
         return True
     return pd.api.types.is_object_dtype(values.dtype) and any(isinstance(value, str) for value in values)

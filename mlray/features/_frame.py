@@ -1,17 +1,19 @@
 """Rows as the user's function gets them: a pandas frame whose types follow from the contract, never from the rows."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pandas as pd
 import pyarrow as pa
 
 from mlray.errors import DataError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["frame_of", "plain_features"]
 
 
-def frame_of(table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
+def frame_of(table: pa.Table, columns: Sequence[str]) -> "pd.DataFrame":
     """Return `columns` of `table` as a frame: numbers as int64 or float64, text as `str`, time as datetime64 in UTC.
 
     A whole number or boolean that may be missing is float64 even where nothing is: one null further down must not
@@ -30,8 +32,10 @@ def frame_of(table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
     return cast("pd.DataFrame", rows.to_pandas())
 
 
-def plain_features(rows: pd.DataFrame) -> pd.DataFrame:
+def plain_features(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Return every column as it is, a time as `<name>_hour` (0 to 23) and `<name>_weekday` (0 is Monday), UTC."""
+    import pandas as pd
+
     features = {}
     for name in rows.columns:
         column = rows[name]

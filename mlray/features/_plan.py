@@ -4,17 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
 from mlray.errors import DataError, SpecError
 from mlray.features import _code, _encode
 from mlray.features._frame import frame_of, plain_features
 from mlray.ids import Json, digest_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FeaturePlan", "Fitted", "Matrix", "Partial"]
 
@@ -64,7 +66,7 @@ class FeaturePlan:
         """SHA-256 of the code."""
         return digest_of({"source": self.source})
 
-    def frame(self, table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
+    def frame(self, table: pa.Table, columns: Sequence[str]) -> "pd.DataFrame":
         """Return the features of `table` as the user's function makes them from `columns`, before encoding.
 
         Raises:
@@ -180,7 +182,7 @@ class Fitted:
     def _values(self, table: pa.Table) -> npt.NDArray[np.float32]:
         return self.encoded(self.plan.frame(table, self.request_columns))
 
-    def encoded(self, frame: pd.DataFrame) -> npt.NDArray[np.float32]:
+    def encoded(self, frame: "pd.DataFrame") -> npt.NDArray[np.float32]:
         """Return features, as the plan's `frame` makes them, as float32 of shape [n, features].
 
         Raises:
@@ -227,7 +229,7 @@ class Fitted:
         }
 
 
-def _probe(fitted: Fitted, table: pa.Table, frame: pd.DataFrame) -> None:
+def _probe(fitted: Fitted, table: pa.Table, frame: "pd.DataFrame") -> None:
     """Raise DataError if a row's features change when it comes alone: it would, online, and nobody would notice."""
     places = sorted({round(place) for place in np.linspace(0, table.num_rows - 1, PROBES)})
     together = fitted.encoded(frame.iloc[places])
@@ -251,7 +253,7 @@ def _other_features(file: str, odd: Sequence[str]) -> DataError:
     )
 
 
-def _names(frame: pd.DataFrame, file: str) -> list[str]:
+def _names(frame: "pd.DataFrame", file: str) -> list[str]:
     names = list(frame.columns)
     for name in names:
         if not isinstance(name, str):

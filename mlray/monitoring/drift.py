@@ -5,7 +5,6 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtri
 
 from mlray.records import ColumnDrift, DriftReport
 from mlray.sketches import Bins, NumberColumn, Profile
@@ -76,6 +75,8 @@ def sampling_allowance(reference: Counts, live: Counts, chance: float) -> float:
     rows = min(reference.sum(), live.sum())
     if used < 2 or rows == 0:
         return 0.0
+    from scipy.special import chdtri  # takes longer to import than most commands run
+
     return float(chdtri(used - 1, chance) * (1 / reference.sum() + 1 / live.sum()))
 
 

@@ -8,11 +8,11 @@ measured figure. Formulas are written out here since no stage imports another.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from mlray.records import Interval, Performance, Record
 
@@ -22,7 +22,14 @@ Floats = npt.NDArray[np.float64]
 LEVEL = 0.95
 BINS = 50
 THRESHOLD = 0.5
-_Z = float(-ndtri((1 - LEVEL) / 2))
+
+
+@cache
+def _z() -> float:
+    """Return how many standard errors lie between a figure and the ends of its interval."""
+    from scipy.special import ndtri  # takes longer to import than most commands run
+
+    return float(-ndtri((1 - LEVEL) / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,8 @@ def excess(
 
 
 def _around(value: float, error: float, low: float = 0.0) -> Interval:
-    return Interval(value, max(low, value - _Z * error), min(1.0, value + _Z * error), LEVEL)
+    reach = _z() * error
+    return Interval(value, max(low, value - reach), min(1.0, value + reach), LEVEL)
 
 
 def _mean(values: Floats) -> Interval:
@@ -185,9 +193,10 @@ def _mean(values: Floats) -> Interval:
 
 def _wilson(wrong: int, rows: int) -> Interval:
     """Return a share with Wilson's interval (1927), which keeps its promise for shares near 0 and few rows."""
-    share, z2 = wrong / rows, _Z**2
+    share, z = wrong / rows, _z()
+    z2 = z**2
     centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
-    half = _Z / (1 + z2 / rows) * sqrt(share * (1 - share) / rows + z2 / (4 * rows**2))
+    half = z / (1 + z2 / rows) * sqrt(share * (1 - share) / rows + z2 / (4 * rows**2))
     return Interval(share, max(0.0, centre - half), min(1.0, centre + half), LEVEL)
 
 
