@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
@@ -18,6 +18,7 @@ from mlray.data._land import given as given_rows
 from mlray.data._lend import Lender, lent_rows
 from mlray.data._lookups import LookupRows, read_lookup
 from mlray.data._quarantine import quarantine, repeats
+from mlray.data._updates import Update, in_words, update_of
 from mlray.data.contract import Contract
 from mlray.data.scan import Scanned, ScanPart, Window, first_rows, scan, scan_here
 from mlray.data.store import Draft, Store
@@ -48,7 +49,8 @@ def ingest(
     What was read before is in the head's cursor, which is committed together with the rows: files that are as they were
     are not read again, a new one is read whole however old its rows, and one that changed or went away is noted. A
     changed contract starts again from the beginning, so that one contract holds for all rows of a version. Rows that
-    break it are set aside with reasons. Returns the head where nothing is new.
+    break it are set aside with reasons. Rows of a known key that a database has other values for by now are written
+    over those of the head first, as a version of their own. Returns the head where nothing is new.
     `run` carries out the parts: `scan_here`, or `scan_on_ray`. `given` are rows at hand (pyarrow, pandas, batches) that
     are read in place of the source. Quality counts the rows of the source and of lookups.
 
@@ -61,6 +63,10 @@ def ingest(
     work = _Ingestion(Contract.compile(data), folder, store, until, now, run, progress, given)
     try:
         made = store.commit(data.table, work.after)
+        while work.due:
+            updated = sum(update.commit(store, data.key, now) for update in work.due)
+            work = replace(work, updated=work.updated + updated, due=[])
+            made = store.commit(data.table, work.after)
     except OSError as error:
         raise StoreError(
             f"The rows of '{data.origin}' cannot be written down: {error}.",
@@ -80,6 +86,10 @@ class _Ingestion:
     run: Run
     progress: Progress
     given: object = None
+    updated: int = 0
+    """Rows of the head that this ingestion wrote the source's values over."""
+    due: list[Update] = field(default_factory=list)
+    """What is to be written over rows of the head before anything is added."""
 
     def after(self, head: DatasetVersion | None) -> Draft | None:
         """Return the draft that follows `head`, or None where nothing is new."""
@@ -89,6 +99,9 @@ class _Ingestion:
         with self.store.aside() as aside:
             todo = self._todo(base, aside)
             if base is not None and not todo.takes and not todo.note:
+                return None
+            self.due[:] = self._updates(todo, base, aside)
+            if self.due:
                 return None
             lookups = self._lookups(todo, base, aside)
             lender = Lender(self.store, aside, near=self.run is scan_here)
@@ -104,6 +117,15 @@ class _Ingestion:
             takes = [Take(file, window, again=True) for file, window, _ in given_rows(self.given, landing, aside)]
             return Intake(tuple(takes), cursor)
         return intake(landing, cursor, aside)
+
+    def _updates(self, todo: Intake, base: DatasetVersion | None, aside: Path) -> list[Update]:
+        """Return what a database says anew of known rows: only a growing column tells that it was said later."""
+        data = self.contract.data
+        grows = base is not None and Cursor.read(base.cursor).kind == todo.cursor.kind == "column"
+        if base is None or not grows or not data.key or self.given is not None:
+            return []
+        update = update_of(self.contract, self.store, base, todo.takes, self.folder, aside)
+        return [update] if update else []
 
     def _lookups(self, todo: Intake, base: DatasetVersion | None, aside: Path) -> dict[str, LookupRows]:
         if base is not None and not todo.takes:
@@ -200,7 +222,7 @@ class _Ingestion:
         parts: tuple[LookupRows | Scanned, ...] = (*lookups, *scanned)
         again = frozenset(take.file.name for take in todo.takes if take.again)
         aside = _unknown(pa.concat_tables([quarantine(), *(part.set_aside for part in parts)]), known, again)
-        if base and not fragments and not aside.num_rows and not todo.note:
+        if base and not (fragments or aside.num_rows or todo.note or self.updated):
             return None
         profiles = [one.profile for one in scanned if one.profile] + ([self._profile(base)] if base else [])
         if not profiles:
@@ -233,6 +255,7 @@ class _Ingestion:
         told = [
             heads.lost,
             todo.note,
+            in_words(self.updated),
             f"late rows from {', '.join(late[:3])}{' and others' if late[3:] else ''}" if late else "",
         ]
         return "; ".join(part for part in told if part)
