@@ -15,14 +15,15 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, NoSuchTableError, OperationalError, SQLAlchemyError
 
 from mlray.data._cursor import Mark
 from mlray.data.sources._secrets import with_environment
 from mlray.errors import DataError, MlrayError, UnavailableError
+from mlray.ids import digest_of
 from mlray.spec import SourceSpec
 
-__all__ = ["columns", "mark", "tables"]
+__all__ = ["columns", "mark", "shape", "tables"]
 
 ROWS = 250_000
 """Rows of one part: a few dozen megabytes, however large the table is."""
@@ -74,6 +75,33 @@ def mark(spec: SourceSpec, folder: Path, column: str) -> str:
             with closing(_engine(spec, folder).connect()) as connection:
                 row = connection.execute(statement).one()
     return ", ".join(str(value) for value in row)
+
+
+def shape(spec: SourceSpec, folder: Path) -> str:
+    """Return a digest of the names and types of the columns, as far as the database tells them; errors as `tables`."""
+    with _our_words(spec):
+        statement = _select(spec).limit(0)
+        if (spec.sql or "").startswith(_ADBC):
+            found = [
+                (one.name, str(one.type)) for part in _arrow(spec, folder, statement, empty=True) for one in part.schema
+            ]
+        else:
+            with closing(_engine(spec, folder).connect()) as connection:
+                found = _stated(spec, connection) or [
+                    (str(name), str(kind)) for name, kind, *_ in connection.execute(statement).cursor.description
+                ]
+    return digest_of([list(one) for one in found])[:12]
+
+
+def _stated(spec: SourceSpec, connection: sa.Connection) -> list[tuple[str, str]]:
+    """Return the columns of a table as the catalog has them: a driver may know no types of an answer without rows."""
+    if spec.query is not None:
+        return []
+    schema, _, name = (spec.table or "").rpartition(".")
+    try:
+        return [(one["name"], str(one["type"])) for one in sa.inspect(connection).get_columns(name, schema or None)]
+    except (NoSuchTableError, NotImplementedError):
+        return []
 
 
 def _select(spec: SourceSpec) -> Any:

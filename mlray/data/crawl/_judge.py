@@ -83,6 +83,8 @@ class Sight:
     aside: Mapping[str, int] = field(default_factory=dict)
     """How many of them it sets aside, by reason."""
     read: str = "footers"
+    kind: str = "file"
+    """What the things are: files, a table, or a topic."""
 
     @property
     def share(self) -> float:
@@ -199,12 +201,12 @@ def _rules(case: _Case) -> tuple[SourceState, str, str]:
     if not known.things:
         if case.held is not None and newest is not None and newest <= case.held:
             return SourceState.UNCHANGED, f"nothing after {_minute(newest)}, which is ingested already", ""
-        return SourceState.NEW, f"first seen: {_count(len(seen.new))}{_up_to(newest)}", ""
+        return SourceState.NEW, f"first seen: {_count(len(seen.new), sight.kind)}{_up_to(newest)}", ""
     if grown := [*seen.new, *seen.differing]:
         rows = sum(_added(known, name, sight.things[name]) for name in grown if name in sight.things)
         more = f", {rows:,} rows" if rows else ""
         return SourceState.NEW, f"{_names(grown)} {_are(grown)} new{more}{_up_to(newest)}", ""
-    return SourceState.UNCHANGED, f"{_count(len(known.things))} as at the last look{_up_to(newest)}", ""
+    return SourceState.UNCHANGED, f"{_count(len(known.things), sight.kind)} as at the last look{_up_to(newest)}", ""
 
 
 def _broken(sight: Sight) -> tuple[str, str] | None:
@@ -293,8 +295,8 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _count(files: int) -> str:
-    return f"{files:,} file{'' if files == 1 else 's'}"
+def _count(things: int, kind: str) -> str:
+    return f"{things:,} {kind}{'' if things == 1 else 's'}"
 
 
 def _up_to(newest: datetime | None) -> str:

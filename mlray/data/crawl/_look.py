@@ -1,6 +1,6 @@
 """One look at one source: the listing first, into files only where it tells of something new."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,9 @@ from mlray.records import DatasetVersion, SourceState, Verdict
 from mlray.spec import CrawlSpec, Data, SourceSpec
 
 __all__ = ["Looked", "held_until", "look"]
+
+KINDS = {"sql": "table", "iceberg": "table", "kafka": "topic"}
+"""What a source that has no files is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def look(
     except (InputError, UnavailableError) as error:
         return Looked(_unreachable(name, known, error, now), known)
     promise = _promise(data, crawl, name)
+    sight = replace(sight, kind=KINDS.get(_spec(data, lookup).kind, "file"))
     verdict = judge(name, known, marks, sight, now=now, promise=promise, tolerance=crawl.tolerance, held=held)
     return Looked(verdict, learnt(known, marks, sight, contract.digest))
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from mlray.data.crawl._judge import Sight, Thing
 from mlray.data.crawl._sight import Glass, try_rows
 from mlray.data.sources import SourceFile
+from mlray.data.sources._probe import COLUMNS
 from mlray.errors import DataError
 from mlray.spec import SourceSpec
 
@@ -47,7 +48,7 @@ def _sql(glass: Glass, spec: SourceSpec, folder: Path, name: str, mark: str) -> 
     from mlray.data.on_sql import columns, tables
 
     # Its count, and the highest value of the cursor column.
-    count, _, top = mark.partition(", ")
+    count, _, top = mark.rpartition(COLUMNS)[0].partition(", ")
     thing = Thing(mark, int(count) if count.isdecimal() else -1, last=_moment(top))
     return _tried(glass, name, thing, columns(spec, folder), tables(spec, folder))
 

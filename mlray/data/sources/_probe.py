@@ -8,7 +8,10 @@ from mlray.data.sources._place import SourceFile
 from mlray.ids import digest_of
 from mlray.spec import Data, SourceSpec
 
-__all__ = ["Probe", "probe"]
+__all__ = ["COLUMNS", "Probe", "probe"]
+
+COLUMNS = ", columns "
+"""What stands in the mark of a database between what was counted and the digest of its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Probe:
     files: tuple[SourceFile, ...] = ()
     """Of the source and its lookups: name, size, time and etag."""
     marks: tuple[tuple[str, str], ...] = ()
-    """Of what is no file: source → its count and highest cursor value, its end offsets or its snapshot."""
+    """Of what is no file: source → its count, highest cursor value and columns, its end offsets or its snapshot."""
 
     @property
     def token(self) -> str:
@@ -35,8 +38,8 @@ class Probe:
 def probe(data: Data, folder: Path) -> Probe:
     """Return what the sources of `data` (its lookups as well) look like now, without reading rows.
 
-    Files are listed; a server is asked for its headers; a database for a count and the highest cursor value; a topic
-    for its offsets; a table for its snapshot.
+    Files are listed; a server is asked for its headers; a database for a count, the highest cursor value and its
+    columns; a topic for its offsets; a table for its snapshot.
 
     Raises:
         DataError: nothing is there.
@@ -55,9 +58,11 @@ def probe(data: Data, folder: Path) -> Probe:
 def _mark(spec: SourceSpec, folder: Path, time: str) -> str:
     match spec.kind:
         case "sql":
-            from mlray.data.on_sql import mark
+            from mlray.data.on_sql import mark, shape
 
-            return mark(spec, folder, spec.cursor.column if spec.cursor else time)
+            counted = mark(spec, folder, spec.cursor.column if spec.cursor else time)
+            # A column that was renamed changes neither the count nor the highest value.
+            return f"{counted}{COLUMNS}{shape(spec, folder)}"
         case "kafka":
             from mlray.data.on_kafka import mark as ends
 

@@ -72,6 +72,52 @@ def test_a_column_that_is_gone_breaks_the_contract_also_of_an_empty_table(databa
     assert asked(tmp_path, known).verdict.state is SourceState.BREAKING
 
 
+def test_a_column_that_was_renamed_is_noticed_though_no_row_changed(database, tmp_path):
+    sell(database, 1)
+    known = asked(tmp_path).known
+    database.execute("ALTER TABLE orders RENAME COLUMN weight TO heft")
+    database.commit()
+    broken = asked(tmp_path, known).verdict
+    assert (broken.state, "no column 'weight'" in broken.because) == (SourceState.BREAKING, True)
+    database.execute("ALTER TABLE orders RENAME COLUMN heft TO weight")
+    database.commit()
+    assert asked(tmp_path, known).verdict.state is SourceState.UNCHANGED
+
+
+def test_a_column_more_or_of_another_type_is_a_change_though_no_row_changed(database, tmp_path):
+    sell(database, 1)
+    known = asked(tmp_path).known
+    database.execute("ALTER TABLE orders ADD COLUMN colour TEXT")
+    database.commit()
+    grown = asked(tmp_path, known)
+    assert (grown.verdict.state, "colour is new among the columns" in grown.verdict.because) == (
+        SourceState.CHANGED,
+        True,
+    )
+    database.execute("ALTER TABLE orders DROP COLUMN colour")
+    database.execute("ALTER TABLE orders ADD COLUMN colour REAL")
+    database.commit()
+    assert asked(tmp_path, grown.known).verdict.state is SourceState.CHANGED
+
+
+@pytest.mark.parametrize("prefix", ["", "adbc+"])
+def test_a_query_and_arrow_tell_the_columns_as_well(database, tmp_path, prefix):
+    source = {"sql": f"{prefix}sqlite:///{tmp_path}/shop.db", "query": "SELECT * FROM orders"}
+    sell(database, 1)
+    first = look(spec(source=source), tmp_path, None, now=NOON)
+    database.execute("ALTER TABLE orders RENAME COLUMN weight TO heft")
+    database.commit()
+    again = look(spec(source=source), tmp_path, None, now=NOON, known=first.known)
+    assert (first.verdict.state, again.verdict.state) == (SourceState.NEW, SourceState.BREAKING)
+
+
+def test_a_table_is_no_file(database, tmp_path):
+    sell(database, 1)
+    first = asked(tmp_path)
+    assert first.verdict.because.startswith("first seen: 1 table, up to")
+    assert asked(tmp_path, first.known).verdict.because.startswith("1 table as at the last look")
+
+
 def test_rows_that_the_contract_sets_aside_are_noticed(database, tmp_path):
     for number in range(4):
         sell(database, number + 1, shop="west")

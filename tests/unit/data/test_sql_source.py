@@ -9,7 +9,7 @@ import pytest
 
 from mlray.data import on_sql
 from mlray.data._cursor import Cursor
-from mlray.data.on_sql import columns, mark, tables
+from mlray.data.on_sql import columns, mark, shape, tables
 from mlray.data.sources import probe
 from mlray.errors import DataError, UnavailableError
 from mlray.spec import SourceSpec
@@ -175,7 +175,8 @@ def test_a_probe_counts_and_reads_no_row(shop):
     assert mark(shop.data.origin, shop.folder, "at") == "2, 2024-01-01 13:00:00"
     assert mark(shop.data.origin, shop.folder, "nowhere") == "2"
     one = probe(shop.data, shop.folder)
-    assert one.marks == ((str(shop.data.origin), "2, 2024-01-01 13:00:00"),)
+    columns_now = shape(shop.data.origin, shop.folder)
+    assert one.marks == ((str(shop.data.origin), f"2, 2024-01-01 13:00:00, columns {columns_now}"),)
     shop.add((3, NOON))
     assert probe(shop.data, shop.folder).token != one.token
     assert columns(shop.data.origin, shop.folder)[:3] == ("id", "at", "order")
