@@ -24,7 +24,8 @@ from mlray.data.store import (
     usage,
     verify,
 )
-from mlray.data.store._edit import Append, Edit, Rollback, Said, make
+from mlray.data.store._edit import Edit, Rollback, Said, make
+from mlray.data.store._edit_append import Append
 from mlray.data.store._edit_columns import AddColumn, DropColumn, RenameColumn, Reorder
 from mlray.data.store._edit_dump import Replace
 from mlray.data.store._edit_rows import Delete, DeleteWhere, Upsert, key_columns
@@ -123,10 +124,10 @@ class Table:
         """Add rows, a table or a stream of them, as new fragments; columns that the table lacks are added to it.
 
         `time` names the event-time column and `key` the columns that tell rows apart; both stay until others are named.
-        Keys are not compared: rows that may be there already are for `upsert`.
+        Where there is a key, each row must have one that no other row has: `upsert` is for rows that are there already.
 
         Raises:
-            DataError: a value does not fit the table's type.
+            DataError: a key is missing, given twice, or that of a row which is there; or a value does not fit its type.
         """
         said = self._said(author, note, once)
         edit = Append(self.store, self.name, streamed(rows), said, source=source, time=time, key=key)
@@ -148,7 +149,7 @@ class Table:
 
         Raises:
             ConflictError: somebody changed one of these rows, in one of these columns, since `base`.
-            DataError: a key is given twice, there is no key, or a value does not fit the table's type.
+            DataError: a key is given twice, is missing or null, or a value does not fit the table's type.
         """
         said = self._said(author, note, once)
         table = plain(rows_of(rows))

@@ -41,7 +41,7 @@ def edit(number):
             return table.upsert(pa.table({"k": ["shared"], "n": pa.array([number], pa.int64())}), once=f"{who}-{number}")
         case _:
             steps = [
-                lambda: table.append(rows(number)),
+                lambda: table.append(rows(number), once=f"{who}-{number}"),
                 lambda: table.upsert(own(number)),
                 lambda: table.add_column(f"{who}{number}", ["n"], lambda some: pc.add(some["n"], 1)),
                 lambda: table.delete([f"{who}-{number - 3}"]),

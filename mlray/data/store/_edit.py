@@ -2,9 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -17,7 +17,7 @@ from mlray.data.store._version import Draft, new_column
 from mlray.errors import ConflictError, DataError
 from mlray.records import Column, DatasetVersion, Fragment, Quality
 
-__all__ = ["Append", "Edit", "Rollback", "Said", "added", "changed_since", "evolved", "follow", "in_order", "make"]
+__all__ = ["Edit", "Rollback", "Said", "added", "changed_since", "evolved", "follow", "in_order", "make"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -141,60 +141,6 @@ def added(
     fitted = (fit(plain(part), columns, table) for part in parts)
     groups = (group for group in row_groups(fitted, None) if group.num_rows)
     return list(in_order(lambda group: store.write([group], source=source, time=time), groups))
-
-
-@dataclass(slots=True)
-class Append:
-    """Rows more."""
-
-    store: Store
-    table: str
-    parts: Iterable[Rows]
-    said: Said
-    source: str = ""
-    time: str = ""
-    key: Sequence[str] = ()
-    _schema: pa.Schema | None = None
-    _known: Mapping[str, str] = field(default_factory=dict)
-    _written: list[Fragment] | None = None
-
-    def check(self, base: DatasetVersion | None, head: DatasetVersion) -> None:
-        """Refuse rows whose columns are gone; other rows are no matter."""
-        changed_since(base, head, self._schema.names if self._schema else ())
-        known = {column.name: column.type for column in head.columns}
-        for field_ in self._schema or ():
-            # Both writers brought a column of this name: the rows on disk must be of the type that won.
-            if known.get(field_.name, text_of(field_.type)) != text_of(field_.type):
-                raise ConflictError(
-                    f"{head.name} brought a column '{field_.name}' of type {known[field_.name]}.",
-                    remedy="Read the table again, and append rows of its types.",
-                )
-
-    def draft(self, head: DatasetVersion | None) -> Draft | None:
-        """Return the head with the new fragments behind its own."""
-        if self._written is None:
-            self._written = self._write(head.columns if head else ())
-        if not self._written or self._schema is None:
-            return None
-        columns = evolved(head.columns if head else (), self._schema)
-        before = head.fragments if head else ()
-        draft = follow(head, self.said.now, "append", columns, [*before, *self._written])
-        draft = replace(draft, time=self.time or draft.time)
-        return replace(draft, key=tuple(self.key)) if self.key else draft
-
-    def _write(self, columns: Sequence[Column]) -> list[Fragment]:
-        parts = iter(self.parts)
-        first = next(parts, None)
-        if first is None:
-            return []
-        fitted = fit(plain(first), columns, self.table)
-        self._schema = fitted.schema
-
-        def rest() -> Iterator[Rows]:
-            yield fitted
-            yield from parts
-
-        return added(self.store, rest(), columns, self.table, source=self.source, time=self.time)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from mlray.data.store._blobs import POSITION
 from mlray.data.store._edit import Said, added, changed_since, evolved, follow, in_order
-from mlray.data.store._match import Bits, Indices, Keys, differs
+from mlray.data.store._match import Bits, Indices, Keys, differs, refuse_nulls
 from mlray.data.store._reading import alive, placed
 from mlray.data.store._revise import Revised, ranged, revise, widened, without
 from mlray.data.store._store import Store
@@ -20,7 +20,7 @@ from mlray.data.store._version import Draft, is_new
 from mlray.errors import ConflictError, DataError
 from mlray.records import Column, DatasetVersion, Fragment, Statistics
 
-__all__ = ["Delete", "DeleteWhere", "Upsert", "key_columns", "located", "rewritten"]
+__all__ = ["Delete", "DeleteWhere", "Upsert", "key_columns", "located", "may_hold", "rewritten"]
 
 BATCH = 1_000_000
 """Rows whose keys are looked up in one go, at least: looking up builds a table of the known keys anew each time."""
@@ -164,6 +164,7 @@ class Upsert:
         """Return the head with patches for the rows that differ, and a fragment of those that are new."""
         columns = evolved(head.columns if head else (), self.rows.schema)
         rows = fit(self.rows, columns, self.table)
+        refuse_nulls(rows.select(list(self.key)))
         keys = Keys(rows, self.key)
         keys.refuse_repeats(rows)
         known = np.zeros(rows.num_rows, dtype=bool)

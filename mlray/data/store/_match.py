@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mlray.data.store._content import column_digest
 from mlray.errors import DataError
 
-__all__ = ["Bits", "Keys", "differs"]
+__all__ = ["Bits", "Keys", "differs", "refuse_nulls", "shown"]
 
 Bits = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.int64]
@@ -68,16 +68,34 @@ class Keys:
 
     def refuse_repeats(self, rows: pa.Table) -> None:
         """Raise DataError where two of the rows that were learnt have the same key."""
+        if len(self.key) == 1 and _ascends(rows[self.key[0]]):
+            return
         found = self.find(rows)
         again = np.flatnonzero(found != np.arange(self.count))
         if not len(again):
             return
-        row = rows.select(list(self.key)).slice(int(again[0]), 1).to_pylist()[0]
-        shown = ", ".join(f"{name}={value!r}" for name, value in row.items())
         raise DataError(
-            f"{len(again):,} rows repeat a key; the first is {shown}.",
+            f"{len(again):,} rows repeat a key; the first is {shown(rows.select(list(self.key)), int(again[0]))}.",
             remedy="Give each key once, or name the columns that tell rows apart.",
         )
+
+
+def refuse_nulls(keys: pa.Table) -> None:
+    """Raise DataError where a key lacks a value: nothing would tell such rows apart."""
+    for name in keys.column_names:
+        column = keys[name]
+        if column.null_count:
+            first = int(np.flatnonzero(column.is_null().to_numpy())[0])
+            raise DataError(
+                f"{column.null_count:,} rows have no '{name}', which is part of the key; the first is row {first:,}.",
+                remedy="Give each row a key, or leave these rows out.",
+            )
+
+
+def shown(keys: pa.Table, place: int) -> str:
+    """Return a row's key for a message."""
+    row = keys.slice(place, 1).to_pylist()[0]
+    return ", ".join(f"{name}={value!r}" for name, value in row.items())
 
 
 def differs(old: pa.ChunkedArray | pa.Array, new: pa.ChunkedArray | pa.Array) -> Bits:
@@ -108,6 +126,14 @@ def _words(values: pa.ChunkedArray | pa.Array) -> pa.Array:
 def _codes(column: pa.ChunkedArray, values: pa.Array) -> Indices:
     found = pc.index_in(column, value_set=values)
     return cast("Indices", pc.fill_null(found, -1).to_numpy().astype(np.int64))
+
+
+def _ascends(column: pa.ChunkedArray) -> bool:
+    """Tell whether each number is larger than the one before: rows as they mostly come are seen at once to differ."""
+    if not pa.types.is_integer(column.type) or column.null_count:
+        return False
+    numbers = column.to_numpy()
+    return bool((numbers[1:] > numbers[:-1]).all())
 
 
 def _hashable(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

@@ -186,10 +186,10 @@ def test_a_projection_reads_only_its_files(filled):
 
 def test_large_tables_are_cut_into_fragments(table, monkeypatch):
     monkeypatch.setattr(_blobs, "ROW_GROUP", 4)
-    version = table.append([rows(3), rows(7)], key=["k"])
+    version = table.append([rows(3), rows(7, k=np.arange(3, 10))], key=["k"])
     assert [fragment.rows for fragment in version.fragments] == [4, 4, 2]
     assert [fragment.id for fragment in version.fragments] == ["1-0", "1-1", "1-2"]
-    assert table.read()["k"].to_pylist() == [0, 1, 2, 0, 1, 2, 3, 4, 5, 6]
+    assert table.read()["k"].to_pylist() == list(range(10))
 
 
 def test_a_fragment_out_of_range_is_not_asked_for_keys(table, monkeypatch):
@@ -250,18 +250,18 @@ def test_dictionaries_and_views_are_layouts_of_text(table):
 
 
 def test_an_edit_done_once_is_not_done_again(filled):
-    one = filled.append(rows(1), once="night")
-    filled.append(rows(1))
-    assert filled.append(rows(1), once="night") == one
-    assert filled.append(rows(1), once="next").number == 4
-    assert filled.append(rows(1), once="next").number == 4
+    one = filled.append(rows(1, k=[50]), once="night")
+    filled.append(rows(1, k=[51]))
+    assert filled.append(rows(1, k=[50]), once="night") == one
+    assert filled.append(rows(1, k=[52]), once="next").number == 4
+    assert filled.append(rows(1, k=[52]), once="next").number == 4
 
 
 def test_branches_part_and_keep_their_numbers(filled):
     side = filled.branch("try")
     assert side.head == filled.head
     side.delete([1])
-    filled.append(rows(1))
+    filled.append(rows(1, k=[50]))
     side.delete([2])
     assert [(one.number, one.branch) for one in filled.store.versions("t")] == [
         (1, "main"),
@@ -280,7 +280,7 @@ def test_branches_part_and_keep_their_numbers(filled):
 
 def test_a_tag_stays_where_it_is(filled):
     filled.tag("good")
-    filled.append(rows(1))
+    filled.append(rows(1, k=[50]))
     assert (filled.version("good").number, filled.tags()) == (1, {"good": 1})
     filled.tag("good", 1)
     with pytest.raises(ConflictError, match="tag 'good' already, at v1"):
@@ -342,7 +342,7 @@ def test_edits_of_other_rows_or_columns_both_happen(filled, theirs, mine):
             lambda t, b: t.upsert(pa.table({"k": [5], "x": [8.0]}), base=b),
             "Column 'x' of t@v1 was dropped or renamed",
         ),
-        (lambda t: t.append(rows(1)), lambda t, b: t.replace(rows(3), base=b), "replaces all rows"),
+        (lambda t: t.append(rows(1, k=[50])), lambda t, b: t.replace(rows(3), base=b), "replaces all rows"),
         (
             lambda t: t.upsert(pa.table({"k": [5], "new": [1]})),
             lambda t, b: t.upsert(pa.table({"k": [5], "new": [2]}), base=b),
@@ -373,7 +373,7 @@ def racing(table, theirs):
 
 @pytest.mark.parametrize(
     "theirs",
-    [lambda t: t.upsert(rows(2, x=[7.0, 7.0])), lambda t: t.append(rows(2)), lambda t: t.delete([1, 2])],
+    [lambda t: t.upsert(rows(2, x=[7.0, 7.0])), lambda t: t.append(rows(2, k=[50, 51])), lambda t: t.delete([1, 2])],
     ids=["changed inputs", "new rows", "deleted rows"],
 )
 def test_a_derived_column_is_computed_from_what_the_head_has(filled, theirs):
@@ -397,28 +397,28 @@ def test_a_derived_column_without_its_inputs_or_name_is_refused(filled, theirs, 
 
 def test_appended_rows_meet_the_columns_of_the_head(filled):
     def late():
-        yield rows(1)
+        yield rows(1, k=[50])
         other(filled).drop_column("x")
 
     with pytest.raises(ConflictError, match="'x' of t@v1 was dropped"):
         filled.append(late())
 
     def twice():
-        yield pa.table({"k": [1], "new": [1]})
-        other(filled).append(pa.table({"k": [2], "new": ["text"]}))
+        yield pa.table({"k": [51], "new": [1]})
+        other(filled).append(pa.table({"k": [52], "new": ["text"]}))
 
     with pytest.raises(ConflictError, match="'new' of type string"):
         filled.append(twice())
 
 
 def test_a_rollback_does_not_undo_what_nobody_saw(filled, monkeypatch):
-    filled.append(rows(1))
+    filled.append(rows(1, k=[50]))
     claim, done = type(filled.store.refs).claim, []
 
     def slow(refs, version, newest):
         if not done:
             done.append(True)
-            other(filled).append(rows(1))
+            other(filled).append(rows(1, k=[51]))
         return claim(refs, version, newest)
 
     monkeypatch.setattr(type(filled.store.refs), "claim", slow)
@@ -535,3 +535,59 @@ def test_inside_of_a_list_a_zero_changes_its_sign(table):
     table.append(pa.table({"id": [1], "x": [[0.0]]}), key=["id"])
     table.upsert(pa.table({"id": [1], "x": [[-0.0]]}))
     assert str(table.read()["x"].to_pylist()) == "[[-0.0]]"
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda t: t.append(pa.table({"k": [20, 21, 20], "x": [0.0] * 3})), "1 rows repeat a key; the first is k=20"),
+        (lambda t: t.append([pa.table({"k": [20]}), pa.table({"k": [20]})]), "1 rows repeat a key; the first is k=20"),
+        (lambda t: t.append(pa.table({"k": [20, None], "x": [0.0] * 2})), "1 rows have no 'k', .* first is row 1"),
+        (lambda t: t.append(pa.table({"x": [0.0]})), "have no column 'k' for its key"),
+        (lambda t: t.append(pa.table({"k": [20, 4, 2], "x": [0.0] * 3})), "has a row with k=4 already, and 1 more"),
+        (lambda t: t.append(pa.table({"k": [4]}), key=["k"]), "has a row with k=4 already"),
+        (lambda t: t.upsert(pa.table({"k": [None, 1], "x": [0.0, 1.0]}).cast(t.head_schema)), "1 rows have no 'k'"),
+    ],
+)
+def test_a_key_names_one_row(table, edit, words):
+    before = table.append(pa.table({"k": range(10), "x": [0.0] * 10}), key=["k"])
+    table.head_schema = pa.schema({"k": pa.int64(), "x": pa.float64()})
+    with pytest.raises(DataError, match=words):
+        edit(table)
+    assert table.head == before
+
+
+def test_an_append_reads_only_fragments_that_may_hold_its_keys(table, monkeypatch):
+    for start in (0, 10, 20):
+        table.append(pa.table({"k": range(start, start + 10)}), key=["k"])
+    asked = []
+    from mlray.data.store import _edit_append
+
+    true = _edit_append.located
+    monkeypatch.setattr(_edit_append, "located", lambda *a: asked.append(len(a[2])) or true(*a))
+    table.append(pa.table({"k": range(30, 40)}))
+    with pytest.raises(DataError, match="k=15 already"):
+        table.append(pa.table({"k": [15]}))
+    assert asked == [0, 1]
+
+
+def test_an_append_that_lost_a_race_looks_at_the_keys_of_the_winner(table):
+    table.append(pa.table({"k": [0]}), key=["k"])
+
+    def stream():
+        yield pa.table({"k": [1]})
+        Table(table.store, "t").append(pa.table({"k": [1, 2]}))
+        yield pa.table({"k": [3]})
+
+    with pytest.raises(DataError, match="k=1 already"):
+        table.append(stream())
+    assert table.read()["k"].to_pylist() == [0, 1, 2]
+
+
+def test_an_append_meets_a_key_that_was_declared_meanwhile(table):
+    def stream():
+        yield pa.table({"k": [1]})
+        Table(table.store, table.name).append(pa.table({"k": [0, 1]}), key=["k"])
+
+    with pytest.raises(DataError, match="k=1 already"):
+        table.append(stream())
