@@ -72,7 +72,18 @@ def ingest(project: Here = Path(), *, until: Until = None, json: Json = False) -
     """
     end = moment(until) if until else None
     with opened(project) as found:
-        _show.say(found.ingest(end), json=json)
+        before = found.space.store.head(found.spec.data.table)
+        made = found.ingest(end)
+        if json:
+            _show.json_out(made)
+            return
+        nothing = before is not None and before.digest == made.digest
+        news = "; nothing is new in the source" if nothing else f"; {made.note}" if made.note else ""
+        typer.echo(f"{made}{news}")
+        live = found.spec.live
+        if live is not None and end is None and made.as_of <= found.history_end():
+            # What a target becomes only later is known of no row after this.
+            typer.echo(f"Rows from {made.as_of:%Y-%m-%d} on are kept for the replay (`live:` in mlray.yaml).")
 
 
 def feasibility(project: Here = Path(), *, json: Json = False) -> None:

@@ -19,6 +19,25 @@ def test_ingesting_says_what_was_committed(mlray, shop):
     assert (more["number"], more["table"]) == (2, "rows")
 
 
+def test_ingesting_twice_says_that_nothing_is_new_and_what_is_kept_for_the_replay(mlray, shop):
+    first, again = mlray("ingest", shop), mlray("ingest", shop)
+
+    assert "nothing is new" not in first.stdout
+    kept = first.stdout.splitlines()[1]
+    assert kept.startswith("Rows from 2024-")
+    assert kept.endswith("on are kept for the replay (`live:` in mlray.yaml).")
+    assert again.stdout.splitlines() == [f"{first.stdout.splitlines()[0]}; nothing is new in the source", kept]
+    assert "kept for the replay" not in mlray("ingest", shop, "--until", "2024-02-01").stdout
+
+
+def test_ingesting_says_what_happened_to_the_source(mlray, shop):
+    assert mlray("ingest", shop).exit_code == 0
+    (file,) = shop.glob("data/*.csv")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + text.splitlines()[-1] + "\n", encoding="utf-8")
+    assert f"; changed: data/{file.name}" in mlray("ingest", shop).stdout
+
+
 def test_the_status_of_a_fresh_project_is_mostly_empty(mlray, shop):
     result = mlray("status", shop)
     facts = json.loads(mlray("status", shop, "--json").stdout)
