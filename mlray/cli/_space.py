@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlray.cli._frame import opened
-from mlray.errors import NotFoundError
+from mlray.errors import AccessDenied, NotFoundError
 
 if TYPE_CHECKING:
     from mlray.data import Store
+    from mlray.data.snapshot import View
+    from mlray.project import Project as Opened
     from mlray.records import DatasetVersion
 
-__all__ = ["Author", "MaybeRef", "MaybeTable", "Note", "Place", "Project", "Ref", "Space", "space_of"]
+__all__ = ["Author", "MaybeRef", "MaybeTable", "Note", "Place", "Project", "Ref", "Space", "Tenant", "space_of"]
 
 Project = Annotated[
     Path, typer.Option("--project", "-p", metavar="PROJECT", help="A folder or its mlray.yaml; here by default.")
@@ -32,6 +34,9 @@ MaybeRef = Annotated[
 ]
 MaybeTable = Annotated[str | None, typer.Argument(metavar="[TABLE]", help="The project's table by default.")]
 Author = Annotated[str, typer.Option(help="Who does it; the version keeps it.")]
+Tenant = Annotated[
+    str | None, typer.Option("--as", metavar="TENANT", help="Write what TENANT may see, by the contract's views.")
+]
 Note = Annotated[str, typer.Option(help="Why; the version keeps it.")]
 
 
@@ -41,6 +46,7 @@ class Space:
 
     store: "Store"
     usual: str
+    project: "Opened | None" = None
 
     def table(self, name: str | None) -> str:
         """Return the name of a table that is there."""
@@ -62,6 +68,26 @@ class Space:
             return self.store.resolve(ref)
         return self.store.version(self.table(None), ref)
 
+    def view(self, version: "DatasetVersion", tenant: str | None) -> "View | None":
+        """Return what `tenant` sees of a version; None is everything.
+
+        Without a project, the contract that the store keeps of the version says it.
+        """
+        if tenant is None:
+            return None
+        if self.project is not None:
+            return self.project.rows(version.name, tenant).view
+        from mlray.data import View
+        from mlray.data._catalog import kept
+
+        view = View.of(kept(self.store.storage, version), tenant)
+        if view.hashes:
+            raise AccessDenied(
+                f"'{tenant}' sees digests, and their secret is in the project's workspace, not in the store.",
+                remedy="Write --project PROJECT in place of --store.",
+            )
+        return view if view.treatments else None
+
 
 @contextmanager
 def space_of(project: Path, place: str | None) -> Iterator[Space]:
@@ -71,4 +97,4 @@ def space_of(project: Path, place: str | None) -> Iterator[Space]:
         yield Space(Store(place), "")
         return
     with opened(project) as found:
-        yield Space(found.space.store, found.space.spec.data.table)
+        yield Space(found.space.store, found.space.spec.data.table, found)

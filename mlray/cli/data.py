@@ -7,7 +7,7 @@ import typer
 
 from mlray.cli import _show
 from mlray.cli._frame import Json
-from mlray.cli._space import Author, MaybeRef, Note, Place, Project, Ref, Space, space_of
+from mlray.cli._space import Author, MaybeRef, Note, Place, Project, Ref, Space, Tenant, space_of
 from mlray.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def checkout(
     ref: Ref,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new or empty folder for the Parquet files.")],
     *,
+    tenant: Tenant = None,
     project: Project = Path(),
     store: Place = None,
     json: Json = False,
@@ -173,7 +174,7 @@ def checkout(
 
     A squashed version is rebuilt; it is exact, or refused with what is lost.
     """
-    export(ref, str(folder), form="parquet", project=project, store=store, json=json)
+    export(ref, str(folder), form="parquet", tenant=tenant, project=project, store=store, json=json)
 
 
 def export(
@@ -181,6 +182,7 @@ def export(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A folder, or iceberg://CATALOG/NAMESPACE.TABLE?…")],
     *,
     form: Annotated[str, typer.Option("--format", help="parquet or iceberg.")] = "parquet",
+    tenant: Tenant = None,
     project: Project = Path(),
     store: Place = None,
     json: Json = False,
@@ -190,11 +192,14 @@ def export(
 
     with space_of(project, store) as space:
         version = space.version(ref)
-        told = export_version(space.store, version, target, form)
+        told = export_version(space.store, version, target, form, space.view(version, tenant))
     if json:
-        _show.json_out({"version": version.name, "rows": version.rows, "format": form, "written": told})
+        seen = {"as": tenant} if tenant is not None else {}
+        _show.json_out({"version": version.name, "rows": version.rows, "format": form, **seen, "written": told})
     else:
-        typer.echo(f"{version.name}: {version.rows:,} rows written as {', '.join(told[:3])}{' …' * (len(told) > 3)}")
+        whose = f", as {tenant} may see them," if tenant is not None else ""
+        places = f"{', '.join(told[:3])}{' …' * (len(told) > 3)}"
+        typer.echo(f"{version.name}: {version.rows:,} rows{whose} written as {places}")
 
 
 def mirror(

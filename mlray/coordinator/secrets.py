@@ -1,11 +1,15 @@
 """Keys that mlray itself holds: files that only their owner can read, never in a journal, a log or an environment."""
 
+import secrets
 from pathlib import Path
 
-from mlray.errors import NotFoundError
+from mlray.errors import AccessDenied, NotFoundError
 from mlray.security import KeyRing, create_private, read_private
 
-__all__ = ["read_secret", "secret"]
+__all__ = ["digest_secret", "read_secret", "secret"]
+
+_LENGTH = 64
+"""Hexadecimal digits."""
 
 
 def secret(ring: KeyRing, folder: Path, name: str, tenant: str, scopes: tuple[str, ...]) -> str:
@@ -30,3 +34,21 @@ def read_secret(folder: Path, name: str) -> str:
         return read_private(path).decode()
     except FileNotFoundError:
         raise NotFoundError(f"there is no key '{name}' in {folder}.", remedy="`mlray deploy` makes it.") from None
+
+
+def digest_secret(folder: Path) -> bytes:
+    """Return the secret by which a workspace's views hash values, made on first use: equal values have equal digests.
+
+    Raises:
+        AccessDenied: others may read the file, or it does not hold what was written.
+    """
+    path = folder / "digests.secret"
+    if not path.exists():
+        create_private(path, secrets.token_hex(_LENGTH // 2).encode())
+    found = read_private(path)
+    if len(found) < _LENGTH:
+        raise AccessDenied(
+            f"{path} holds {len(found)} bytes, which are no secret.",
+            remedy="Remove it; the next reader makes one, and digests are others from then on.",
+        )
+    return found

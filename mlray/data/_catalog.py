@@ -9,9 +9,10 @@ from typing import cast
 from mlray.data.store.storage import Storage
 from mlray.errors import NotFoundError, StoreError
 from mlray.ids import Json
-from mlray.spec import Data, contract_text, did_you_mean
+from mlray.records import DatasetVersion
+from mlray.spec import Data, contract_text, did_you_mean, parse_contract
 
-__all__ = ["Catalog", "ContractVersion", "keep"]
+__all__ = ["Catalog", "ContractVersion", "keep", "kept"]
 
 _FOLDER = "contracts"
 
@@ -124,7 +125,33 @@ def keep(storage: Storage, data: Data, digest: str, now: datetime) -> None:
     """
     catalog = Catalog(storage)
     newest = catalog.newest(data.table)
-    if newest is None or newest.digest != digest:
+    # Who may see what is no part of the digest, and yet a reader who has the store alone must know it.
+    if newest is None or newest.digest != digest or _confidential(_data_of(newest)) != _confidential(data):
         catalog.push(
             data.table, contract_text(data, target=True), digest=digest, now=now, note="kept when rows were read"
         )
+
+
+def kept(storage: Storage, version: DatasetVersion) -> Data:
+    """Return the contract that a dataset version was read by, as it is kept beside it.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = Catalog(storage).by_digest(version.contract)
+    if found is None:
+        raise NotFoundError(
+            f"The store keeps no contract of {version.name}, so that nothing says who may see what.",
+            remedy="`mlray ingest` and `mlray contract push` keep one; a project has its own.",
+        )
+    return _data_of(found)
+
+
+def _data_of(contract: ContractVersion) -> Data:
+    return parse_contract(contract.text, contract.ref).data
+
+
+def _confidential(data: Data) -> tuple[object, ...]:
+    """Return all that views depend on."""
+    classes = {name: column.classification for name, column in data.all_columns.items()}
+    return data.views, {name: told for name, told in classes.items() if told is not None}

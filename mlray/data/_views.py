@@ -9,6 +9,7 @@ from typing import Self
 import pyarrow as pa
 
 from mlray.data._convert import flat
+from mlray.errors import AccessDenied
 from mlray.spec import Data
 
 __all__ = ["View"]
@@ -26,17 +27,36 @@ class View:
     treatments: Mapping[str, str]
     secret: bytes = field(default=b"", repr=False)
     """The key of the digests: without it a reader who knows the possible values could try them all."""
+    named: tuple[str, ...] | None = None
+    """Columns that may be shown at all; None is every one."""
 
     @classmethod
     def of(cls, data: Data, tenant: str, *, secret: bytes = b"") -> Self:
-        """Return what `tenant` sees of the table of `data`; everything where the contract says nothing of it."""
+        """Return what `tenant` sees of the table of `data`; everything where the contract has no views at all.
+
+        From whom something is withheld, columns that the contract does not name are withheld too: one that somebody
+        renamed in the store may be a classified one.
+
+        Raises:
+            AccessDenied: the contract's views name others, and not this tenant.
+        """
+        if data.views and tenant not in data.views:
+            raise AccessDenied(
+                f"Nothing says what '{tenant}' may see of '{data.table}'.",
+                remedy=f"`data.views` names {', '.join(sorted(data.views))}.",
+            )
         said = data.views.get(tenant, {})
         treatments = {
             name: said[column.classification]
             for name, column in data.all_columns.items()
             if column.classification is not None and said.get(column.classification, "show") != "show"
         }
-        return cls(treatments, secret)
+        return cls(treatments, secret, tuple(data.all_columns) if treatments else None)
+
+    @property
+    def hashes(self) -> bool:
+        """Whether it shows digests, which need a secret."""
+        return "hash" in self.treatments.values()
 
     def apply(self, table: pa.Table) -> pa.Table:
         """Return the rows as the reader may see them, in their order; columns that are dropped are not there.
@@ -45,7 +65,7 @@ class View:
         for equal values, so that rows can still be counted and joined by it.
         """
         for name in table.column_names:
-            treatment = self.treatments.get(name)
+            treatment = self.treatments.get(name) if self.named is None or name in self.named else "drop"
             if treatment == "drop":
                 table = table.drop_columns(name)
             elif treatment is not None:

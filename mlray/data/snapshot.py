@@ -1,5 +1,6 @@
 """One version of a table, to be read in whatever form the reader wants: Arrow, pandas, batches, Ray Data or a plan."""
 
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from mlray.data.store import Store
 from mlray.data.store._types import type_of
 from mlray.data.table import Table
 from mlray.errors import DataError
+from mlray.ids import digest
 from mlray.records import DatasetVersion, Fragment
 
 if TYPE_CHECKING:
@@ -136,8 +138,12 @@ class FragmentPart:
 
     @property
     def name(self) -> str:
-        """Version and fragment; the digest tells equal names of different stores apart."""
-        return f"{self.version.name}, fragment {self.fragment.id} ({self.version.digest[:12]})"
+        """Version and fragment; digests tell equal names of different stores apart, and what different readers see.
+
+        A plan that goes on where it stopped must not take a part that was written for somebody who sees more.
+        """
+        told = [self.version.digest[:12], *([digest(pickle.dumps(self.view))[:12]] if self.view else [])]
+        return f"{self.version.name}, fragment {self.fragment.id} ({', '.join(told)})"
 
     @property
     def rows(self) -> int:

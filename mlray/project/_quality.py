@@ -15,11 +15,12 @@ from mlray.console.quality import findings
 from mlray.coordinator.rows import Array, some_rows
 from mlray.coordinator.workspace import Workspace
 from mlray.data._quality import RuleResult, RuleTally
-from mlray.errors import DataError, NotFoundError
+from mlray.errors import DataError
 from mlray.evaluation import coded, leakage, repetition, score, wilson
 from mlray.features import Matrix
 from mlray.monitoring import compare, describe
 from mlray.ports import Progress
+from mlray.project._rows import version_of
 from mlray.records import (
     Balance,
     ColumnProfile,
@@ -53,8 +54,8 @@ EXAMPLES = 3
 
 def profile_of(space: Workspace, ref: str | int | None, against: str | int | None, progress: Progress) -> DataProfile:
     """Return what is in a version of the project's table; see `Project.profile`."""
-    version = _version(space, ref)
-    before = _version(space, against) if against is not None else None
+    version = version_of(space, ref)
+    before = version_of(space, against) if against is not None else None
     progress(0, 5, "columns")
     counted = _counted(space, version)
     look = _Look(space, version)
@@ -92,18 +93,6 @@ def profile_of(space: Workspace, ref: str | int | None, against: str | int | Non
     made = replace(made, notes=tuple(look.notes))
     progress(5, 5, "")
     return replace(made, findings=findings(made))
-
-
-def _version(space: Workspace, ref: str | int | None) -> DatasetVersion:
-    table = space.spec.data.table
-    if ref is None:
-        head = space.store.head(table)
-        if head is None:
-            raise NotFoundError(f"{space.name} has no data yet.", remedy="`mlray ingest` takes it in.")
-        return head
-    if isinstance(ref, int) or ref.isdecimal():
-        return space.store.version(table, int(ref))
-    return space.store.resolve(ref if "@" in ref or ref in space.store.tables() else f"{table}@{ref}")
 
 
 def _counted(space: Workspace, version: DatasetVersion, reference: Reference | None = None) -> Profile:

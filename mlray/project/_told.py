@@ -6,6 +6,7 @@ from mlray.journal import Entry
 from mlray.project._joined import Joined
 
 if TYPE_CHECKING:
+    from mlray.data.snapshot import Snapshot
     from mlray.ports import Progress
     from mlray.records import DataProfile
     from mlray.registry.lineage import Trace
@@ -19,6 +20,22 @@ class Told(Joined):
     def journal(self, *, kind: str | None = None) -> list[Entry]:
         """Return everything that was seen, decided and done, oldest first; of one kind where given."""
         return self.space.journal.entries(kind=kind)
+
+    def rows(self, ref: str | int | None = None, tenant: str | None = None) -> "Snapshot":
+        """Return the rows of a dataset version, the newest by default, to be read in whatever form one wants.
+
+        Args:
+            ref: `departures@v2`, a tag, a branch or a number.
+            tenant: Whoever reads them: classified columns are masked, hashed or left out as `data.views` says. Equal
+                values have equal digests in all versions of a workspace.
+
+        Raises:
+            NotFoundError: there is no such version.
+            AccessDenied: `data.views` names others, and not this tenant.
+        """
+        from mlray.project._rows import rows_of
+
+        return rows_of(self.space, ref, tenant)
 
     def lineage(self, what: str) -> "Trace":
         """Return what went into `what` and what it went into: a source, dataset version, model version or endpoint.

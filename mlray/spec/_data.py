@@ -168,7 +168,7 @@ class Data(Part):
     owner: str = ""
     """The team that answers for the data."""
     views: dict[Name, dict[str, Treatment]] = Field(default_factory=dict)
-    """Tenant → classification → what that tenant sees of such columns; all is shown where nothing is said."""
+    """Tenant → classification → what that tenant sees of it, all where nothing is said. Others then see nothing."""
     target: Target
 
     @property

@@ -1,13 +1,17 @@
 """The versions of data from a shell."""
 
 import json
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from mlray import open as opened
+from mlray.clock import ManualClock
 from mlray.data import Store
 from mlray.data.table import Table
+from tests.projects import small_project
 
 
 @pytest.fixture
@@ -64,6 +68,59 @@ def test_a_version_is_checked_out_as_parquet(mlray, place, tmp_path):
 
     assert (facts["version"], facts["rows"]) == ("orders@v2", 3)
     assert pq.read_table(tmp_path / "out")["price"].to_pylist() == [1.0, 9.0, 3.0]
+
+
+@pytest.fixture
+def viewed(tmp_path):
+    """A project with a version, and what tenants may see of it."""
+    folder = small_project(tmp_path / "orders")
+    file = folder / "mlray.yaml"
+    text = file.read_text().replace("east]}", "east], classification: restricted}")
+    views = "  views: {ana: {restricted: hash}, bob: {restricted: mask}, carl: {restricted: drop}, dan: {}}\n"
+    file.write_text(text.replace("  columns:", views + "  columns:"))
+    with opened(file, clock=ManualClock(datetime(2024, 1, 21, tzinfo=UTC))) as project:
+        project.ingest()
+    return folder
+
+
+def test_a_version_is_written_as_a_tenant_may_see_it(mlray, viewed, tmp_path):
+    facts = told(mlray("data", "checkout", "v1", tmp_path / "ana", "--as", "ana", "-p", viewed, "--json"))
+    shown = mlray("data", "export", "v1", tmp_path / "bob", "--as", "bob", "-p", viewed)
+    told(mlray("data", "export", "v1", tmp_path / "dan", "--as", "dan", "-p", viewed, "--json"))
+
+    assert facts["as"] == "ana"
+    assert "rows, as bob may see them, written as" in shown.stdout
+    ana, bob, dan = (pq.read_table(tmp_path / name) for name in ("ana", "bob", "dan"))
+    assert set(bob["shop"].to_pylist()) == {"***"}
+    assert set(dan["shop"].to_pylist()) == {"north", "south", "east"}
+    assert len(set(ana["shop"].to_pylist())) == 3
+    assert {len(word) for word in ana["shop"].to_pylist()} == {16}
+
+
+def test_a_store_alone_shows_by_the_contract_that_it_keeps(mlray, viewed, tmp_path):
+    store = viewed / ".mlray" / "store"
+    told(mlray("data", "checkout", "v1", tmp_path / "carl", "--as", "carl", "--store", store, "--json"))
+    told(mlray("data", "checkout", "v1", tmp_path / "dan", "--as", "dan", "--store", store, "--json"))
+
+    assert "shop" not in pq.read_table(tmp_path / "carl").column_names
+    assert "shop" in pq.read_table(tmp_path / "dan").column_names
+    refused = mlray("data", "checkout", "v1", tmp_path / "ana", "--as", "ana", "--store", store)
+    assert refused.exit_code == 4
+    assert "--project" in refused.stderr
+    assert not (tmp_path / "ana").exists()
+
+
+def test_nothing_is_written_for_whom_nothing_is_said(mlray, viewed, place, tmp_path):
+    out = tmp_path / "out"
+    unknown = mlray("data", "checkout", "v1", out, "--as", "eve", "-p", viewed)
+    without = mlray("data", "checkout", "v1", out, "--as", "ana", "--store", place)
+    mirrored = mlray("data", "export", "v1", "iceberg://t/a.b", "--format", "iceberg", "--as", "bob", "-p", viewed)
+
+    assert (unknown.exit_code, without.exit_code, mirrored.exit_code) == (4, 2, 2)
+    assert "`data.views` names ana, bob, carl, dan." in unknown.stderr
+    assert "keeps no contract of orders@v1" in without.stderr
+    assert "a view of it is written as Parquet" in mirrored.stderr
+    assert not out.exists()
 
 
 def test_arguments_the_other_way_round_are_told_with_the_right_way(mlray, place):

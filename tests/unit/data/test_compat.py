@@ -164,3 +164,14 @@ def test_what_rows_were_read_by_is_kept_once(catalog):
     keep(catalog.storage, spec(source="elsewhere"), contract().digest, NOON)
 
     assert len(catalog.log("orders")) == 1
+
+
+def test_a_contract_is_kept_anew_once_others_may_see_other_columns(catalog):
+    classified = spec().model_dump(exclude_defaults=True)
+    classified["columns"]["shop"]["classification"] = "restricted"
+    viewed = classified | {"views": {"ana": {"restricted": "drop"}}}
+    for each in (spec(), spec(**classified), spec(**viewed), spec(**viewed)):
+        keep(catalog.storage, each, contract().digest, NOON)
+
+    assert len(catalog.log("orders")) == 3
+    assert "mlray.views" in catalog.get("orders").text

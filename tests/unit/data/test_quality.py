@@ -7,6 +7,7 @@ import pytest
 
 from mlray.data._quality import RuleTally
 from mlray.data._views import View
+from mlray.errors import AccessDenied
 from tests.unit.data.samples import NOON, contract, orders, spec
 
 
@@ -107,14 +108,32 @@ def test_a_tenant_sees_what_the_contract_says():
     assert hashed["shop"][0] == hashed["shop"][1] != hashed["shop"][2]
     assert hashed["shop"][3].as_py() is None
     assert hashed["order"].to_pylist() == [1, 2, 2, 3]
-    assert one.view("eve").apply(ROWS).equals(ROWS)
+
+
+def test_a_tenant_whom_the_views_do_not_name_is_refused():
+    with pytest.raises(AccessDenied, match="what 'eve' may see of 'orders'") as raised:
+        classified(ana={"restricted": "mask"}, bob={}).view("eve")
+
+    assert raised.value.remedy == "`data.views` names ana, bob."
+
+
+def test_without_views_or_with_nothing_withheld_all_is_shown():
+    assert classified().view("eve").apply(ROWS).equals(ROWS)
+    assert classified(bob={"restricted": "show"}).view("bob").apply(ROWS).equals(ROWS)
+
+
+def test_a_column_that_the_contract_does_not_name_is_withheld_with_the_classified_ones():
+    renamed = ROWS.rename_columns(["label" if name == "shop" else name for name in ROWS.column_names])
+
+    assert "label" not in classified(ana={"secret": "hash"}).view("ana").apply(renamed).column_names
+    assert "label" in classified(bob={}).view("bob").apply(renamed).column_names
 
 
 def test_a_digest_depends_on_the_secret_and_the_column():
-    view = View({"a": "hash", "b": "hash"}, b"one")
+    view = View({"a": "hash", "b": "hash"}, b"hush")
     rows = pa.table({"a": ["x"], "b": pa.array(["x"]).dictionary_encode()})
     one, other = view.apply(rows), View({"a": "hash"}, b"two").apply(rows)
 
     assert one["a"] != other["a"]
     assert one["a"] != one["b"]
-    assert "one" not in repr(view)
+    assert "hush" not in repr(view)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from mlray.clock import ManualClock
@@ -135,6 +136,21 @@ def test_a_view_decides_what_is_seen(snapshot):
     assert Plan.of(seen).aggregate(["at"], rows="count").run().groups.num_rows == 30
     with pytest.raises(DataError, match="no column 'shop'"):
         Plan.of(seen).filter(col("shop") == "north").run()
+
+
+def test_a_plan_that_goes_on_takes_no_part_that_was_written_for_who_sees_more(snapshot, tmp_path):
+    file = snapshot.store.path(snapshot.version.fragments[2].blob)
+    good = file.read_bytes()
+    file.write_bytes(b"")
+    with pytest.raises(StoreError):
+        Plan.of(snapshot).write(tmp_path / "out").run(on="here", cpus=1)
+    file.write_bytes(good)
+
+    seen = Snapshot(snapshot.store, snapshot.version, Masked())
+    result = Plan.of(seen).write(tmp_path / "out").run(on="here")
+
+    assert (result.rows, result.resumed) == (30, 0)
+    assert all(pq.read_schema(path).names == ["order", "at"] for path in (tmp_path / "out").glob("*.parquet"))
 
 
 def test_a_plan_reads_a_snapshot_and_makes_one_version(snapshot, table):

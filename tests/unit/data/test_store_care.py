@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlray.clock import ManualClock
-from mlray.data import Store
+from mlray.data import Store, View
 from mlray.data._fragments import Commit, Made, commit_made
 from mlray.data.store import Limits, LocalStorage, changes, diff, export_version, gc, lost_of, squash, usage, verify
 from mlray.data.table import Table
-from mlray.errors import DataError, InputError, NotFoundError, RecoveryRefused, StoreError
+from mlray.errors import AccessDenied, DataError, InputError, NotFoundError, RecoveryRefused, StoreError
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 NONE = timedelta(0)
@@ -374,6 +374,23 @@ def test_an_export_is_plain_parquet_that_names_its_version(table, tmp_path):
 
     assert pq.read_table(tmp_path / "out").equals(table.read())
     assert pq.read_metadata(files[0]).metadata[b"mlray.version"] == b"orders@v3"
+
+
+def test_an_export_by_a_view_has_what_the_view_shows(table, tmp_path):
+    table.delete([2])
+    view = View({"id": "hash", "price": "mask", "amount": "drop"}, b"secret")
+
+    export_version(table.store, table.head, str(tmp_path / "out"), view=view)
+
+    seen = pq.read_table(tmp_path / "out")
+    assert seen.equals(view.apply(table.read()))
+    assert (seen["id"].type, seen["price"].null_count) == (pa.string(), ROWS - 1)
+
+
+def test_an_export_by_a_view_that_shows_nothing_is_refused(table, tmp_path):
+    with pytest.raises(AccessDenied, match="no column of orders@v1"):
+        export_version(table.store, table.head, str(tmp_path / "out"), view=View({}, named=()))
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_export_of_a_version_without_rows_has_its_columns(table, tmp_path):
