@@ -1,6 +1,5 @@
 """Data: one contract everywhere, nothing lost or counted twice, versions that survive races and kills."""
 
-import json
 import shutil
 import signal
 import subprocess
