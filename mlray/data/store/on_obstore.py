@@ -13,6 +13,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedEr
 
 from mlray.data.on_obstore import ObjectFile, connect
 from mlray.data.store.storage import Info
+from mlray.errors import StoreError
 
 __all__ = ["ObjectStorage"]
 
@@ -99,8 +100,12 @@ def as_os_errors(name: str) -> Iterator[None]:
     except AlreadyExistsError as error:
         raise FileExistsError(errno.EEXIST, "the name is taken", name) from error
     except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise StoreError("The bucket does not exist.", remedy="Check its name and its region.") from error
         raise FileNotFoundError(errno.ENOENT, str(error).splitlines()[0], name) from error
     except PermissionDeniedError as error:
         raise PermissionError(errno.EACCES, str(error).splitlines()[0], name) from error
     except BaseError as error:
+        if "NoSuchBucket" in str(error):
+            raise StoreError("The bucket does not exist.", remedy="Check its name and its region.") from error
         raise OSError(errno.EIO, str(error).splitlines()[0], name) from error
