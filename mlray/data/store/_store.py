@@ -78,6 +78,8 @@ class Store:
     def get(self, fragment: Fragment | str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows of a blob, or of a fragment's base file, all columns or those named, as they were put.
 
+        Lists of a fixed size come as lists.
+
         Raises:
             StoreError: the file is missing or damaged.
         """

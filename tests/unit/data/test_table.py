@@ -449,6 +449,9 @@ def test_statistics_follow_the_values(filled):
         (pa.bool_(), [True, None, False]),
         (pa.null(), [None, None, None]),
         (pa.list_(pa.int8()), [[1], None, []]),
+        (pa.list_(pa.int8(), 2), [[1, 2], None, [3, None]]),
+        (pa.struct([("a", pa.list_(pa.int8(), 2))]), [{"a": [1, 2]}, None, {"a": None}]),
+        (pa.map_(pa.string(), pa.list_(pa.int8(), 1)), [[("a", [1])], None, [("b", None)]]),
         (
             pa.struct([("a", pa.int64()), ("b", pa.list_(pa.string()))]),
             [{"a": 1, "b": ["x"]}, None, {"a": 2, "b": None}],
