@@ -115,7 +115,8 @@ class Store:
 
         If another writer commits first, `change` is called again with the new head, so that neither loses anything.
         Returns the head itself where `change` returns None. With `once`, a name for this commit, the version that an
-        earlier commit of this name made is returned instead: repeating what may have happened is harmless.
+        earlier commit of this name made on the branch is returned instead: repeating what may have happened is
+        harmless.
 
         Raises:
             NotFoundError: there is no such branch.
@@ -125,7 +126,7 @@ class Store:
         seen: tuple[DatasetVersion | None, Draft | None] | None = None
         while True:
             newest = self.refs.newest(table)
-            if once and (made := self.refs.done(table, once, newest)):
+            if once and (made := self.refs.done(table, branch, once, newest)):
                 return made
             head = self.refs.head(table, branch, newest)
             # A number lost to another branch says nothing about this one: the draft is still right.
