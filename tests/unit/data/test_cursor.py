@@ -271,3 +271,13 @@ def test_a_probe_lists_and_reads_nothing(project):
     path.write_bytes(b"no Parquet at ALL")
     os.utime(path, (1, 1))
     assert one.token != probe(data, project.folder).token
+
+
+@pytest.mark.parametrize(("key", "aside"), [([], 2), (["at", "order"], 1)])
+def test_rows_at_hand_come_again_as_often_as_their_key_allows(tmp_path, key, aside):
+    project = Project(tmp_path, key=key)
+    rows = orders({}, {"order": 2, "weight": 900.0})
+    project.ingest(given=rows)
+    version = project.ingest(given=pa.concat_tables([rows, orders({"order": 3})]))
+    assert version.quality.rejected == aside
+    assert project.orders(version) == ([1, 3] if key else [1, 1, 3])

@@ -279,7 +279,6 @@ def test_a_name_that_was_filed_without_its_branch_still_holds(filled):
     assert filled.branch("dev").append(rows(1), once="night").branch == "dev"
 
 
-
 def test_branches_part_and_keep_their_numbers(filled):
     side = filled.branch("try")
     assert side.head == filled.head
