@@ -38,14 +38,8 @@ def _told(value: Any) -> str:  # noqa: ANN401 (whatever a plan holds)
         with pa.ipc.new_stream(sink, value.schema) as writer:
             writer.write_table(value.combine_chunks())
         return digest(sink.getvalue().to_pybytes())
-    if isinstance(value, MethodType):
-        return f"method({_told(value.__func__)}, {_told(value.__self__)})"
-    if isinstance(value, FunctionType):
-        closed = [cell.cell_contents for cell in value.__closure__ or ()]
-        given = (value.__defaults__ or (), value.__kwdefaults__ or {})
-        return f"function({_code(value.__code__)}, {_told(closed)}, {_told(given)})"
-    if isinstance(value, partial):
-        return f"partial({_told(value.func)}, {_told(value.args)}, {_told(value.keywords)})"
+    if isinstance(value, MethodType | FunctionType | partial):
+        return _function(value)
     if isinstance(value, ModuleType):
         return f"module({value.__name__})"
     if is_dataclass(value) and not isinstance(value, type):
@@ -58,13 +52,23 @@ def _told(value: Any) -> str:  # noqa: ANN401 (whatever a plan holds)
     return digest(pickle.dumps(value)) + _called(value)
 
 
+def _function(value: MethodType | FunctionType | partial[Any]) -> str:
+    if isinstance(value, MethodType):
+        return f"method({_told(value.__func__)}, {_told(value.__self__)})"
+    if isinstance(value, FunctionType):
+        closed = [cell.cell_contents for cell in value.__closure__ or ()]
+        given = (value.__defaults__ or (), value.__kwdefaults__ or {})
+        return f"function({_code(value.__code__)}, {_told(closed)}, {_told(given)})"
+    return f"partial({_told(value.func)}, {_told(value.args)}, {_told(value.keywords)})"
+
+
 def _kind(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def _called(value: object) -> str:
     """Return what a value does that is called like a function: it is not in its pickled state."""
-    call = getattr(type(value), "__call__", None)
+    call = next((vars(kind)["__call__"] for kind in type(value).__mro__ if "__call__" in vars(kind)), None)
     return f", {_told(call)}" if isinstance(call, FunctionType) else ""
 
 

@@ -32,7 +32,8 @@ class Storage(Protocol):
     """Files by name: relative, with slashes, never starting with one. Picklable, and safe to use from many threads.
 
     Every method raises OSError where the place cannot be reached or written, and FileNotFoundError (an OSError) where
-    `read`, `open` or `delete` find nothing under the name, and DataError for a name that leads out of it. What a write returned from is there after a power cut.
+    `read`, `open` or `delete` find nothing under the name; DataError for a name that leads out of it (see `inside`).
+    What a write returned from is there after a power cut.
     """
 
     @property

@@ -13,8 +13,8 @@ from mlray.clock import ManualClock
 from mlray.data import Store
 from mlray.data import table as table_module
 from mlray.data._fragments import Commit, Made, commit_made
-from mlray.data.store import _squash as squash_module
 from mlray.data.store import Limits, LocalStorage, changes, diff, export_version, gc, lost_of, squash, usage, verify
+from mlray.data.store import _squash as squash_module
 from mlray.data.store._edit import Rollback
 from mlray.data.table import Table
 from mlray.errors import DataError, InputError, NotFoundError, RecoveryRefused, StoreError

@@ -236,8 +236,9 @@ def test_a_plan_with_a_state_that_cannot_be_told_is_never_resumed(files, odd):
     assert plan_digest(plan) != plan_digest(plan)
 
 
-def test_a_function_may_close_over_a_module_or_itself(files):
-    assert plan_digest(Plan.of(files).map(closed(pc))) == plan_digest(Plan.of(files).map(closed(pc)))
+def test_a_function_may_close_over_a_module_a_class_or_itself(files):
+    for inside in (pc, Scale, len, pc.multiply):
+        assert plan_digest(Plan.of(files).map(closed(inside))) == plan_digest(Plan.of(files).map(closed(inside)))
 
     def again(rows):
         return again if rows is None else rows
