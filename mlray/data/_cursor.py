@@ -34,7 +34,7 @@ class Known:
     @classmethod
     def of(cls, file: SourceFile, *, later: bool) -> Self:
         """Return what is to be remembered of `file`."""
-        return cls(file.size, file.modified, file.etag, file.sampled(), later)
+        return cls(file.size, file.modified, file.etag, file.content(), later)
 
     def is_still(self, file: SourceFile) -> bool:
         """Tell whether `file` is what it was. It is read for that only where its time changed and its size did not."""
@@ -44,7 +44,7 @@ class Known:
             return False
         if self.modified == file.modified and file.modified:
             return True
-        return bool(self.content) and self.content == file.sampled()
+        return bool(self.content) and self.content == file.content()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _moved(new: Sequence[SourceFile], away: Mapping[str, Known]) -> dict[str, st
     if not by_content:
         return {}
     sizes = {size for size, _ in by_content}
-    pairs = ((file, by_content.pop((file.size, file.sampled()), "")) for file in new if file.size in sizes)
+    pairs = ((file, by_content.pop((file.size, file.content()), "")) for file in new if file.size in sizes)
     return {file.name: before for file, before in pairs if before}
 
 

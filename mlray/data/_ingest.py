@@ -8,6 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlray.data._catalog import keep
 from mlray.data._cursor import Cursor
@@ -221,7 +222,10 @@ class _Ingestion:
         known = self.store.get(base.quality.quarantine) if base and base.quality.quarantine else quarantine()
         parts: tuple[LookupRows | Scanned, ...] = (*lookups, *scanned)
         again = frozenset(take.file.name for take in todo.takes if take.again)
-        aside = _unknown(pa.concat_tables([quarantine(), *(part.set_aside for part in parts)]), known, again)
+        # Without a key, rows at hand are new ones whatever they say, the good and the bad.
+        anew = again if self.given is not None and not self.contract.data.key else frozenset[str]()
+        before = known.filter(pc.invert(pc.is_in(known["source"], pa.array(sorted(anew), pa.string()))))
+        aside = _unknown(pa.concat_tables([quarantine(), *(part.set_aside for part in parts)]), before, again)
         if base and not (fragments or aside.num_rows or todo.note or self.updated):
             return None
         profiles = [one.profile for one in scanned if one.profile] + ([self._profile(base)] if base else [])

@@ -88,7 +88,7 @@ def _since(landing: Landing, cursor: Cursor, as_of: datetime, found: list[Source
     here = {file.name: _bring(file, aside) for file in (*changes.new, *changes.changed)}
     # A server that gives neither a time nor an etag is found out only by what it sent.
     equal = {
-        file.name for file in changes.changed if cursor.files[file.name].content == here[file.name].sampled() != ""
+        file.name for file in changes.changed if cursor.files[file.name].content == here[file.name].content() != ""
     }
     changes = replace(
         changes,

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlray.data._cursor import Cursor
+from mlray.data._layout import stored
 from mlray.data.contract import Contract
 from mlray.data.scan import Window
 from mlray.data.sources import SourceFile
@@ -95,7 +96,7 @@ def given(rows: Any, landing: Landing, aside: Path) -> list[Landed]:  # noqa: AN
 def write(table: pa.Table, name: str, aside: Path, number: int) -> SourceFile:
     """Write `table` as the part `number` of the source `name`; every part has a name of its own."""
     path = aside / f"landed-{number:05}.parquet"
-    pq.write_table(table, path, compression="zstd", row_group_size=1_000_000)
+    pq.write_table(stored(table), path, compression="zstd", row_group_size=1_000_000)
     return SourceFile(name, path)
 
 

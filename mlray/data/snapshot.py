@@ -1,7 +1,7 @@
 """One version of a table, to be read in whatever form the reader wants: Arrow, pandas, batches, Ray Data or a plan."""
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from mlray.data._fragments import Commit, commit_made, write_rows
 from mlray.data._frames import table_of
-from mlray.data._layout import batches, recurring
+from mlray.data._layout import batches, plain_type, recurring
 from mlray.data.plan._parts import BATCH_ROWS
 from mlray.data.store import Store
 from mlray.data.store._types import type_of
@@ -178,13 +178,14 @@ class FragmentPart:
             yield from self.rows_at_once(columns).to_batches(BATCH_ROWS)
             return
         blobs = self.store.blobs
+        kinds = {name: self.schema.field(name).type for name in inside}
         try:
             with self.store.storage.open(blobs.place(self.fragment.blob)) as raw:
                 metadata = pq.read_metadata(raw)
                 with pq.ParquetFile(raw, metadata=metadata, read_dictionary=recurring(metadata)) as file:
                     groups = list(range(metadata.num_row_groups))
                     for rows in batches(file, list(inside.values()), groups, BATCH_ROWS):
-                        yield rows.select(list(inside.values())).rename_columns(list(inside))
+                        yield _as_stated(rows, inside, kinds)
         except (OSError, pa.ArrowException, KeyError) as error:
             raise blobs.damaged(self.fragment.blob, error) from error
 
@@ -206,6 +207,16 @@ class FragmentPart:
             if columns is not None and set(columns) <= set(found)
             else (found if columns is None else None)
         )
+
+
+def _as_stated(rows: pa.RecordBatch, inside: Mapping[str, str], kinds: Mapping[str, pa.DataType]) -> pa.RecordBatch:
+    """Return rows of a file in the version's names and types: Parquet gives some types back as a near one."""
+    columns = []
+    for name, place in inside.items():
+        column = rows.column(place)
+        # Text whose values recur stays a dictionary.
+        columns.append(column if plain_type(column.type) == kinds[name] else column.cast(kinds[name]))
+    return pa.RecordBatch.from_arrays(columns, names=list(inside))
 
 
 Rows = Any

@@ -240,14 +240,25 @@ class Table:
     def rollback(self, to: Ref, *, author: str = "", note: str = "", once: str = "") -> DatasetVersion:
         """Make a new version with the content of an earlier one; ConflictError where somebody commits meanwhile."""
         said, target = self._said(author, note, once), self.version(to)
-        if not target.squashed:
-            made = self._make(Rollback(target, said), said)
-            # Whoever squashes says so before deleting: what was not squashed by now cannot have lost a file to us.
-            if not self.store.version(self.name, target.number).squashed:
+        again = f"{once}, rebuilt" if once else ""
+        if target.squashed:
+            done = (self.store.made(self.name, name, self.branch_name) for name in (again, once))
+            made = next(filter(None, done), None)
+            if made is not None and self.store.has(made):
                 return made
+        else:
+            made = self._make(Rollback(target, said), said)
             target = self.store.version(self.name, target.number)
+            # Whoever squashes says so before deleting: what was not squashed by now cannot have lost a file to us.
+            if not target.squashed:
+                return made
+        if made is not None and made == self.head:
+            # It may lose files yet, and nothing can be compared with it: the head before it is the one again.
+            before = self.log()[1]
+            undone = self._said(author, f"{made.name} undone, {target.name} was squashed meanwhile", "")
+            self._make(Rollback(before, undone), undone)
         note = note or f"{target.name}, rebuilt"
-        return self.replace(recover(self.store, target), target.key, author=author, note=note, once=once)
+        return self.replace(recover(self.store, target), target.key, author=author, note=note, once=again)
 
     def diff(self, old: Ref, new: Ref | None = None) -> Diff:
         """Return what changed from a version to another, the head by default; `changes` shows values."""

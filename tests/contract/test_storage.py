@@ -3,6 +3,7 @@
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlray.data import Store
+from mlray.data._catalog import Catalog
 from mlray.data.store import Info, LocalStorage, open_storage
 from mlray.data.table import Table
 from mlray.errors import DataError, InputError, StoreError
@@ -176,10 +178,50 @@ def test_a_path_may_be_a_url(tmp_path):
     assert open_storage("C:/rows") == LocalStorage(Path("C:/rows"))
 
 
-def test_no_name_leads_out_of_a_folder(tmp_path):
-    storage = LocalStorage(tmp_path / "store")
-    for touch in (storage.read, storage.exists, storage.delete, lambda name: storage.create(name, b"x")):
-        with pytest.raises(DataError, match="leads out"):
-            touch("contracts/../../evil")
+@pytest.mark.parametrize("name", ["contracts/../../evil", "../evil", "..", ".", "", "/etc/evil", "a//b", "a/./b", "a/"])
+def test_no_name_leads_out_of_a_storage(storage, tmp_path, name):
+    touches = [
+        storage.read,
+        storage.open,
+        storage.exists,
+        storage.delete,
+        lambda name: storage.create(name, b"x"),
+        lambda name: storage.replace(name, b"x"),
+    ]
+    for touch in touches:
+        with pytest.raises(DataError, match="leads out") as told:
+            touch(name)
+        assert "Use a name" in told.value.remedy
+    with pytest.raises(DataError, match="leads out"):
+        put(storage, name, b"x", tmp_path)
     assert storage.create("tables/a..b/1", b"x")
-    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+    # Nothing but the store itself, and the file that was not taken.
+    assert {path.name for path in tmp_path.iterdir()} <= {"store", "aside"}
+    assert [info.name for info in storage.names("tables/")] == ["tables/a..b/1"]
+
+
+@pytest.mark.parametrize("odd", ["..", "", "/etc", "../../evil", "a/../b"])
+def test_nothing_is_named_that_leads_out_of_a_store(url, odd):
+    store = Store(url)
+    made = Table(store, "orders").append(pa.table({"k": [1]}))
+    rows = pa.table({"k": [2]})
+    asked = [
+        lambda: store.head(odd),
+        lambda: store.version(odd, 1),
+        lambda: store.versions(odd),
+        lambda: store.tags(odd),
+        lambda: store.branches(odd),
+        lambda: store.tag("orders", odd, 1),
+        lambda: store.branch("orders", odd, 1),
+        lambda: Table(store, odd).append(rows),
+        lambda: Table(store, "orders", odd).append(rows),
+        lambda: store.head("orders", odd),
+        lambda: Catalog(store.storage).log(odd),
+        lambda: Catalog(store.storage).newest(odd),
+        lambda: Catalog(store.storage).push(odd, "", digest="", now=datetime(2030, 1, 1, tzinfo=UTC)),
+    ]
+    for ask in asked:
+        with pytest.raises(DataError, match=r"leads out|cannot be the name") as told:
+            ask()
+        assert told.value.remedy
+    assert store.head("orders") == made

@@ -94,7 +94,7 @@ def _thing(glass: Glass, file: SourceFile, mark: str, found: _Found) -> Thing:
     found.unknown |= dict.fromkeys(name for name in names if name not in set(ours))
     rows = _rows(file)
     first, last = _span(glass, file, names, found)
-    return Thing(mark, rows, first, last, file.sampled())
+    return Thing(mark, rows, first, last, file.content())
 
 
 def _rows(file: SourceFile) -> int:

@@ -20,10 +20,8 @@ Format = Literal["parquet", "csv", "json"]
 BROKEN = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, pa.ArrowException)
 """What the readers raise for content that is not what it should be: damaged bytes can say anything."""
 
-BLOCK = 65_536
-"""Bytes of one look at a file's content."""
-BLOCKS = 16
-"""Looks, spread evenly over a file, that its content is known by; a file of a megabyte is seen whole."""
+BLOCK = 4 * 1024 * 1024
+"""Bytes of a file that are read at a time where its content is looked at."""
 
 _FORMATS: tuple[tuple[Format, tuple[str, ...]], ...] = (
     ("parquet", (".parquet", ".pq")),
@@ -85,20 +83,18 @@ class SourceFile:
         except OSError as error:
             raise unreadable(self, "", error) from error
 
-    def sampled(self) -> str:
-        """Return a digest of size and content, of blocks spread evenly where the file is large.
+    def content(self) -> str:
+        """Return a digest of size and content; empty for what does not lie on this machine.
 
-        It tells a file that was only touched or copied from one that was written anew.
+        It tells a file that was only touched or copied from one that was written anew. The whole file is read, as a
+        stream: one byte may make a row another one.
         """
         if self.path is None:
             return ""
-        size = self.path.stat().st_size
-        found = sha256(str(size).encode())
-        step = max(BLOCK, (size - BLOCK) // (BLOCKS - 1)) if size > BLOCK else BLOCK
+        found = sha256(str(self.path.stat().st_size).encode())
         with self.path.open("rb") as file:
-            for start in [*range(0, max(size - BLOCK, 0), step), max(size - BLOCK, 0)]:
-                file.seek(start)
-                found.update(file.read(BLOCK))
+            while block := file.read(BLOCK):
+                found.update(block)
         return found.hexdigest()[:32]
 
     def written_in(self, encoding: str | None) -> "SourceFile":

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlray.data._files import lent_folder
-from mlray.data._layout import layout
+from mlray.data._layout import layout, stored
 from mlray.data.store._statistics import statistics_of
 from mlray.data.store.storage import LocalStorage, Storage
 from mlray.errors import DataError, StoreError
@@ -53,7 +53,7 @@ class Blobs:
         time: str = "",
     ) -> Fragment:
         """Write rows as one file, row group by row group; the same rows give the same file however they are cut."""
-        groups = row_groups(parts, schema)
+        groups = map(stored, row_groups(parts, schema))
         try:
             first = next(groups)
         except StopIteration:
@@ -82,6 +82,7 @@ class Blobs:
         with self.aside() as folder:
             path = folder / "rows"
             with self.writing(), self.rejecting():
+                table = stored(table)
                 chosen = _layout(table)
                 chosen["column_encoding"][POSITION] = "DELTA_BINARY_PACKED"
                 rows = max(1, table.num_rows)

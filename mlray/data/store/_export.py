@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlray.data._layout import stored
 from mlray.data.store._blobs import ROW_GROUP
 from mlray.data.store._recover import rows_of
 from mlray.data.store._types import type_of
@@ -68,7 +69,7 @@ def export_parquet(store: "Store", version: DatasetVersion, folder: Path, view: 
         folder.mkdir(parents=True, exist_ok=True)
         for place, rows in enumerate(rows_of(store, version)):
             path = folder / f"part-{place:05}.parquet"
-            _write(_seen(rows, view).cast(plain).replace_schema_metadata(schema.metadata), path)
+            _write(stored(_seen(rows, view).cast(plain)).replace_schema_metadata(schema.metadata), path)
             written.append(path)
         if not written:
             path = folder / "part-00000.parquet"

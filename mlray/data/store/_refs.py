@@ -3,7 +3,7 @@
     tables/<table>/versions/<number>.json.gz    the manifest of one version, and the heads of all branches with it
     tables/<table>/branches/<name>              the version at which a branch begins
     tables/<table>/tags/<name>                  the version that a tag names
-    tables/<table>/once/<digest>                the version that a named commit made
+    tables/<table>/once/<digest>                the version that a named commit of a branch made
 
 A manifest is claimed by creating the number after the newest, over all branches. Before a writer claims one, it files
 the name of the commit before it: so a named commit is either filed, or the newest, or never happened.
@@ -104,12 +104,17 @@ class Refs:
         with self._writing():
             self.storage.replace(self.place(version.table, version.number), _packed(version, heads))
 
-    def done(self, table: str, once: str, newest: Manifest | None) -> DatasetVersion | None:
-        """Return the version that the commit named `once` made, if it did."""
-        if newest is not None and newest.version.once == once:
+    def done(self, table: str, branch: str, once: str, newest: Manifest | None) -> DatasetVersion | None:
+        """Return the version that the commit named `once` made on this branch, if it did."""
+        if newest is not None and _is_named(newest.version, branch, once):
             return newest.version
-        number = self._pointer(f"tables/{table}/once/{digest(once.encode())}")
-        return None if number is None else self.manifest(table, number).version
+        # The first releases filed names without their branch.
+        for place in (_filed(table, branch, once), f"tables/{table}/once/{digest(once.encode())}"):
+            number = self._pointer(place)
+            version = None if number is None else self.manifest(table, number).version
+            if version is not None and _is_named(version, branch, once):
+                return version
+        return None
 
     def head(self, table: str, branch: str, newest: Manifest | None) -> DatasetVersion | None:
         """Return the newest version of a branch as of the manifest `newest`."""
@@ -195,9 +200,7 @@ class Refs:
             return
         version = newest.version
         with self._writing():
-            self.storage.create(
-                f"tables/{version.table}/once/{digest(version.once.encode())}", canonical(version.number)
-            )
+            self.storage.create(_filed(version.table, version.branch, version.once), canonical(version.number))
 
     def _point(self, table: str, place: str, word: str, number: int) -> None:
         self.manifest(table, number)
@@ -257,6 +260,14 @@ class Refs:
 def _packed(version: DatasetVersion, heads: Mapping[str, int]) -> bytes:
     # Without a time in its header, equal manifests are equal bytes.
     return gzip.compress(canonical({**version.to_json(), "heads": dict(heads)}), mtime=0)
+
+
+def _filed(table: str, branch: str, once: str) -> str:
+    return f"tables/{table}/once/{digest(canonical([branch, once]))}"
+
+
+def _is_named(version: DatasetVersion, branch: str, once: str) -> bool:
+    return (version.branch, version.once) == (branch, once)
 
 
 def _word(name: str) -> str:

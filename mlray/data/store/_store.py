@@ -78,6 +78,8 @@ class Store:
     def get(self, fragment: Fragment | str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the rows of a blob, or of a fragment's base file, all columns or those named, as they were put.
 
+        Lists of a fixed size come as lists.
+
         Raises:
             StoreError: the file is missing or damaged.
         """
@@ -113,7 +115,8 @@ class Store:
 
         If another writer commits first, `change` is called again with the new head, so that neither loses anything.
         Returns the head itself where `change` returns None. With `once`, a name for this commit, the version that an
-        earlier commit of this name made is returned instead: repeating what may have happened is harmless.
+        earlier commit of this name made on the branch is returned instead: repeating what may have happened is
+        harmless.
 
         Raises:
             NotFoundError: there is no such branch.
@@ -123,7 +126,7 @@ class Store:
         seen: tuple[DatasetVersion | None, Draft | None] | None = None
         while True:
             newest = self.refs.newest(table)
-            if once and (made := self.refs.done(table, once, newest)):
+            if once and (made := self.refs.done(table, branch, once, newest)):
                 return made
             head = self.refs.head(table, branch, newest)
             # A number lost to another branch says nothing about this one: the draft is still right.
@@ -141,17 +144,29 @@ class Store:
             if self.refs.claim(version, newest):
                 return version
 
+    def made(self, table: str, once: str, branch: str = MAIN) -> DatasetVersion | None:
+        """Return the version that the commit named `once` made on a branch; None where there is none."""
+        return self.refs.done(table, branch, once, self.refs.newest(table)) if once else None
+
+    def has(self, version: DatasetVersion) -> bool:
+        """Tell whether every file of a version is there; none is read."""
+        return not self._gone(version.blobs)
+
     def _whole(self, version: DatasetVersion, head: DatasetVersion | None) -> None:
         """Refuse a version of which a file is gone: whoever wrote for longer than the grace may meet a sweep."""
         fresh = sorted({*version.blobs} - ({*head.blobs} if head else set()))
-        # In a bucket each answer takes its time.
-        with self.blobs.writing(), ThreadPoolExecutor(8) as pool:
-            gone = [blob for blob, there in zip(fresh, pool.map(self._has, fresh), strict=True) if not there]
+        with self.blobs.writing():
+            gone = self._gone(fresh)
         if gone:
             raise StoreError(
                 f"{len(gone):,} of the files written for '{version.table}' are gone, first {gone[0][:12]}.",
                 remedy="A sweep took them for leftovers: run again; its grace must be longer than any writer needs.",
             )
+
+    def _gone(self, blobs: Sequence[str]) -> list[str]:
+        # In a bucket each answer takes its time.
+        with ThreadPoolExecutor(8) as pool:
+            return [blob for blob, there in zip(blobs, pool.map(self._has, blobs), strict=True) if not there]
 
     def _has(self, blob: str) -> bool:
         return self.storage.exists(self.blobs.place(blob))

@@ -12,8 +12,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError
 
 from mlray.data.on_obstore import ObjectFile, connect
-from mlray.data.store.storage import Info
-from mlray.errors import StoreError
+from mlray.data.store.storage import Info, inside
 
 __all__ = ["ObjectStorage"]
 
@@ -36,7 +35,7 @@ class ObjectStorage:
         try:
             with as_os_errors(name):
                 obstore.put(
-                    self._store, name, content, mode="create", use_multipart=False, attributes={_WRITER: writer}
+                    self._store, inside(name), content, mode="create", use_multipart=False, attributes={_WRITER: writer}
                 )
         except FileExistsError:
             # When an answer is lost, the client tries again and meets the object that it wrote itself.
@@ -48,26 +47,28 @@ class ObjectStorage:
     def replace(self, name: str, content: bytes) -> None:
         """Put; readers see the old object or the new one."""
         with as_os_errors(name):
-            obstore.put(self._store, name, content, use_multipart=False)
+            obstore.put(self._store, inside(name), content, use_multipart=False)
 
     def put(self, name: str, path: Path) -> None:
         """Upload a finished local file, in parts where it is large, and remove it here."""
         with as_os_errors(name):
-            obstore.put(self._store, name, path, chunk_size=PART)
+            obstore.put(self._store, inside(name), path, chunk_size=PART)
         path.unlink()
 
     def read(self, name: str) -> bytes:
         """Return the content of an object."""
         with as_os_errors(name):
-            return bytes(obstore.get(self._store, name).bytes())
+            return bytes(obstore.get(self._store, inside(name)).bytes())
 
     def open(self, name: str) -> IO[bytes]:
         """Open an object for reading in ranges."""
         with as_os_errors(name):
-            return cast("IO[bytes]", ObjectFile(self._store, name, name, as_os_errors))
+            return cast("IO[bytes]", ObjectFile(self._store, inside(name), name, as_os_errors))
 
     def names(self, prefix: str, after: str = "") -> list[Info]:
         """List the objects below a prefix, in order of name."""
+        if prefix:
+            inside(prefix.removesuffix("/"))
         with as_os_errors(prefix):
             found = [one for batch in obstore.list(self._store, prefix or None, offset=after or None) for one in batch]
         infos = [Info(one["path"], one["size"], one["last_modified"]) for one in found if one["path"] > after]
@@ -77,7 +78,7 @@ class ObjectStorage:
         """Tell whether there is an object of that name."""
         try:
             with as_os_errors(name):
-                obstore.head(self._store, name)
+                obstore.head(self._store, inside(name))
         except FileNotFoundError:
             return False
         return True
@@ -85,7 +86,7 @@ class ObjectStorage:
     def delete(self, name: str) -> None:
         """Remove an object; one that is not there is no fault."""
         with suppress(FileNotFoundError), as_os_errors(name):
-            obstore.delete(self._store, name)
+            obstore.delete(self._store, inside(name))
 
     @property
     def _store(self) -> Any:
@@ -101,11 +102,11 @@ def as_os_errors(name: str) -> Iterator[None]:
         raise FileExistsError(errno.EEXIST, "the name is taken", name) from error
     except FileNotFoundError as error:
         if "NoSuchBucket" in str(error):
-            raise StoreError("The bucket does not exist.", remedy="Check its name and its region.") from error
+            raise FileNotFoundError(errno.ENOENT, "the bucket does not exist; check its name and region", name) from error
         raise FileNotFoundError(errno.ENOENT, str(error).splitlines()[0], name) from error
     except PermissionDeniedError as error:
         raise PermissionError(errno.EACCES, str(error).splitlines()[0], name) from error
     except BaseError as error:
         if "NoSuchBucket" in str(error):
-            raise StoreError("The bucket does not exist.", remedy="Check its name and its region.") from error
+            raise FileNotFoundError(errno.ENOENT, "the bucket does not exist; check its name and region", name) from error
         raise OSError(errno.EIO, str(error).splitlines()[0], name) from error

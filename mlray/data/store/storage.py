@@ -16,7 +16,7 @@ import pyarrow as pa
 from mlray.data._files import claim, fresh_name, place, sync_folder, write_aside
 from mlray.errors import DataError, InputError
 
-__all__ = ["Info", "LocalStorage", "Storage", "open_storage"]
+__all__ = ["Info", "LocalStorage", "Storage", "inside", "open_storage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Storage(Protocol):
     """Files by name: relative, with slashes, never starting with one. Picklable, and safe to use from many threads.
 
     Every method raises OSError where the place cannot be reached or written, and FileNotFoundError (an OSError) where
-    `read`, `open` or `delete` find nothing under the name. What a write returned from is there after a power cut.
+    `read`, `open` or `delete` find nothing under the name; DataError for a name that leads out of it (see `inside`).
+    What a write returned from is there after a power cut.
     """
 
     @property
@@ -76,6 +77,23 @@ class Storage(Protocol):
         ...
 
 
+def inside(name: str) -> str:
+    """Return `name`, which every storage asks for here before it uses it: no name leads out of its place.
+
+    Raises:
+        DataError: the name is empty or absolute, or a part of it is empty, `.` or `..`.
+    """
+    if not _OUTSIDE.isdisjoint(name.split("/")) or "\0" in name:
+        raise DataError(
+            f"'{name}' leads out of the store, or names nothing in it.",
+            remedy="Use a name without empty parts, '.' and '..'; it must not begin or end with a slash.",
+        )
+    return name
+
+
+_OUTSIDE = {"", ".", ".."}
+
+
 @dataclass(frozen=True, slots=True)
 class LocalStorage:
     """A folder on a file system with hard links, shared by any number of processes that see it."""
@@ -89,11 +107,13 @@ class LocalStorage:
 
     def create(self, name: str, content: bytes) -> bool:
         """Link the finished, synced file to a name that must not exist."""
-        return claim(write_aside(self.aside, content), self.path(name))
+        path = self.path(name)
+        return claim(write_aside(self.aside, content), path)
 
     def replace(self, name: str, content: bytes) -> None:
         """Rename the finished, synced file over what is there."""
-        place(write_aside(self.aside, content), self.path(name))
+        path = self.path(name)
+        place(write_aside(self.aside, content), path)
 
     def put(self, name: str, path: Path) -> None:
         """Sync and move the file, which must be on the same file system (as `aside` is)."""
@@ -111,7 +131,8 @@ class LocalStorage:
 
     def names(self, prefix: str, after: str = "") -> list[Info]:
         """List a folder and the folders in it."""
-        found = [info for info in _walk(self.root, self.path(prefix)) if info.name > after]
+        folder = self.path(prefix.removesuffix("/")) if prefix else self.root
+        found = [info for info in _walk(self.root, folder) if info.name > after]
         return sorted(found, key=lambda info: info.name)
 
     def exists(self, name: str) -> bool:
@@ -127,9 +148,7 @@ class LocalStorage:
 
     def path(self, name: str) -> Path:
         """Return where the file of that name lies, whether it exists or not."""
-        if ".." in name and ".." in name.split("/"):
-            raise DataError(f"'{name}' leads out of the store.", remedy="Use a name without '..' in it.")
-        return self.root / name
+        return self.root / inside(name)
 
     @property
     def aside(self) -> Path:

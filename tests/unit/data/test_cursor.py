@@ -1,6 +1,7 @@
 """The cursor: what was read is known again, whatever happened to the source since."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -175,16 +176,36 @@ def test_a_file_that_was_touched_or_moved_is_known_again(project):
     assert project.parts == ["orders-a.parquet"]
 
 
-def test_a_large_file_is_known_by_blocks_of_it(tmp_path):
+def test_a_large_file_is_known_by_every_byte_of_it(tmp_path):
     path = tmp_path / "large.csv"
-    path.write_bytes(bytes(3_000_000))
-    before = SourceFile.of(path).sampled()
-    assert SourceFile.of(path).sampled() == before
-    for place in (0, 2_999_999):
+    path.write_bytes(bytes(9_000_000))
+    before = SourceFile.of(path).content()
+    assert SourceFile.of(path).content() == before
+    for place in (0, 70_000, 5_000_001, 8_999_999):
         with path.open("r+b") as file:
             file.seek(place)
             file.write(b"x")
-        assert SourceFile.of(path).sampled() != before
+        after = SourceFile.of(path).content()
+        assert after != before
+        before = after
+
+
+def test_one_byte_makes_a_large_file_another_one(tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_bytes(bytes(3_000_000))
+    one = SourceFile("large.csv", path, size=3_000_000, modified="1")
+    cursor = Cursor("files", files={"large.csv": Known.of(one, later=False)})
+    with path.open("r+b") as file:
+        file.seek(70_000)
+        file.write(b"x")
+
+    touched = replace(one, modified="2")
+    assert cursor.compare([touched]).changed == (touched,)
+    moved = replace(touched, name="other.csv")
+    assert cursor.compare([moved]).new == (moved,)
+    assert cursor.compare([moved]).removed == ("large.csv",)
+    # Size and time alone are asked first: a file of which neither changed is not opened.
+    assert cursor.compare([replace(one, path=tmp_path / "nowhere")]).same
 
 
 def test_a_version_of_before_goes_on_from_its_time(project):
@@ -250,3 +271,13 @@ def test_a_probe_lists_and_reads_nothing(project):
     path.write_bytes(b"no Parquet at ALL")
     os.utime(path, (1, 1))
     assert one.token != probe(data, project.folder).token
+
+
+@pytest.mark.parametrize(("key", "aside"), [([], 2), (["at", "order"], 1)])
+def test_rows_at_hand_come_again_as_often_as_their_key_allows(tmp_path, key, aside):
+    project = Project(tmp_path, key=key)
+    rows = orders({}, {"order": 2, "weight": 900.0})
+    project.ingest(given=rows)
+    version = project.ingest(given=pa.concat_tables([rows, orders({"order": 3})]))
+    assert version.quality.rejected == aside
+    assert project.orders(version) == ([1, 3] if key else [1, 1, 3])

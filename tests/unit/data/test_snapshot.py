@@ -239,3 +239,38 @@ def test_a_table_gives_its_versions_to_read(snapshot, table):
     assert table.at().to_arrow().equals(snapshot.to_arrow())
     assert table.at(1).to_arrow().num_rows == 10
     assert table.store.snapshot("orders@v2").to_arrow().num_rows == 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.timestamp("s"), [1, None]),
+        (pa.timestamp("s", "Europe/Berlin"), [1, None]),
+        (pa.timestamp("ns", "UTC"), [1, None]),
+        (pa.time32("s"), [1, None]),
+        (pa.date64(), [86_400_000, None]),
+        (pa.duration("s"), [1, None]),
+        (pa.large_string(), ["a", None]),
+        (pa.string(), ["a", None]),
+        (pa.list_(pa.int8(), 2), [[1, 2], None]),
+        (pa.struct([("a", pa.list_(pa.int8(), 2))]), [{"a": None}, {"a": [1, 2]}]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("how", ["append", "commit"])
+def test_batches_have_the_types_of_the_schema(tmp_path, kind, values, how):
+    table = Table(Store(tmp_path / "store"), "orders")
+    rows = pa.table({"v": pa.array(values * 20, kind), "k": range(40)})
+    made = table.append(rows) if how == "append" else commit(rows, table)
+    snapshot = Snapshot(table.store, made)
+
+    for columns in (None, ["v"]):
+        (part,) = snapshot.parts()
+        for batch in part.batches(columns):
+            found = batch.column("v")
+            found = found.dictionary_decode() if pa.types.is_dictionary(found.type) else found
+            assert found.equals(rows["v"].combine_chunks())
+    assert part.schema == snapshot.schema == rows.schema
+    assert snapshot.to_arrow() == rows
+    Plan.of(snapshot).write(tmp_path / "out").run(on="here")
+    assert pq.read_table(tmp_path / "out").num_rows == 40

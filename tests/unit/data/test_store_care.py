@@ -11,8 +11,11 @@ import pytest
 
 from mlray.clock import ManualClock
 from mlray.data import Store, View
+from mlray.data import table as table_module
 from mlray.data._fragments import Commit, Made, commit_made
 from mlray.data.store import Limits, LocalStorage, changes, diff, export_version, gc, lost_of, squash, usage, verify
+from mlray.data.store import _squash as squash_module
+from mlray.data.store._edit import Rollback
 from mlray.data.table import Table
 from mlray.errors import AccessDenied, DataError, InputError, NotFoundError, RecoveryRefused, StoreError
 
@@ -203,6 +206,58 @@ def test_a_squashed_version_can_be_rolled_back_to(table):
 
     assert made.note == "orders@v1, rebuilt"
     assert table.read().equals(old)
+
+
+@pytest.mark.parametrize("once", ["", "back"])
+def test_a_version_that_is_squashed_while_it_is_rolled_back_to_is_rebuilt(table, once, monkeypatch):
+    table.replace(table.read().set_column(2, "price", pa.array(np.random.default_rng(9).random(ROWS))), ["id"])
+    table.upsert(raised(table, *range(0, ROWS, 100)))
+    old = table.read()
+    table.compact(Limits(patches=0, patched=0.0))
+    made, commit, remove = [], table_module.make, squash_module.remove
+
+    def remove_later(store, blob, before):
+        # What is to go is listed: only now does the version come that needs it.
+        if not made:
+            made.append(commit(*arguments))
+        return remove(store, blob, before)
+
+    def make(*given):
+        nonlocal arguments
+        if arguments or given[3].__class__ is not Rollback:
+            return commit(*given)
+        arguments = given
+        table.squash(3, grace=NONE)
+        return made[0]
+
+    arguments = ()
+    monkeypatch.setattr(squash_module, "remove", remove_later)
+    monkeypatch.setattr(table_module, "make", make)
+
+    version = table.rollback(3, once=once)
+
+    assert made
+    assert version.number > made[0].number
+    assert not table.store.has(made[0])
+    assert table.store.has(version)
+    assert table.read().equals(old)
+    assert table.read(version).equals(old)
+    if once:
+        assert table.rollback(3, once=once) == version
+
+
+def test_a_rollback_that_was_done_is_not_done_again_once_its_version_is_squashed(table):
+    table.upsert(raised(table, 1))
+    table.compact(Limits(patches=0, patched=0.0))
+    back = table.rollback(1, once="back")
+    table.append(orders(5, ROWS))
+    table.squash(1, grace=NONE)
+
+    assert table.rollback(1, once="back") == back
+    again = table.rollback(1, once="anew")
+    assert again.number == 6
+    table.append(orders(5, ROWS))
+    assert table.rollback(1, once="anew") == again
 
 
 @pytest.mark.parametrize("used", ["head", "tag", "branch"])

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 
 import numpy as np
 import pyarrow as pa
@@ -257,6 +258,27 @@ def test_an_edit_done_once_is_not_done_again(filled):
     assert filled.append(rows(1, k=[52]), once="next").number == 4
 
 
+def test_a_name_for_an_edit_holds_on_its_branch_alone(filled):
+    one = filled.append(rows(1), once="night")
+    dev = filled.branch("dev")
+    two = dev.append(rows(1), once="night")
+    assert (two.number, two.branch, two.rows) == (one.number + 1, "dev", one.rows + 1)
+    filled.append(rows(1))
+    assert dev.append(rows(1), once="night") == two
+    assert filled.append(rows(1), once="night") == one
+
+
+def test_a_name_that_was_filed_without_its_branch_still_holds(filled):
+    one = filled.append(rows(1), once="night")
+    filled.append(rows(1))
+    storage = filled.store.storage
+    (filed,) = (info.name for info in storage.names("tables/t/once/"))
+    storage.create(f"tables/t/once/{sha256(b'night').hexdigest()}", storage.read(filed))
+    storage.delete(filed)
+    assert filled.append(rows(1), once="night") == one
+    assert filled.branch("dev").append(rows(1), once="night").branch == "dev"
+
+
 def test_branches_part_and_keep_their_numbers(filled):
     side = filled.branch("try")
     assert side.head == filled.head
@@ -449,6 +471,9 @@ def test_statistics_follow_the_values(filled):
         (pa.bool_(), [True, None, False]),
         (pa.null(), [None, None, None]),
         (pa.list_(pa.int8()), [[1], None, []]),
+        (pa.list_(pa.int8(), 2), [[1, 2], None, [3, None]]),
+        (pa.struct([("a", pa.list_(pa.int8(), 2))]), [{"a": [1, 2]}, None, {"a": None}]),
+        (pa.map_(pa.string(), pa.list_(pa.int8(), 1)), [[("a", [1])], None, [("b", None)]]),
         (
             pa.struct([("a", pa.int64()), ("b", pa.list_(pa.string()))]),
             [{"a": 1, "b": ["x"]}, None, {"a": 2, "b": None}],

@@ -1,13 +1,17 @@
 """Plans carried out in this process."""
 
 import pickle
+from functools import partial
+from threading import Lock
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from mlray.data.plan import Plan, call, col
 from mlray.data.plan import _parts as parts_of
+from mlray.data.plan._digest import plan_digest
 from mlray.errors import DataError, StoreError
 
 SHOPS = pa.table({"shop": ["north", "south"], "tax": [0.1, 0.2], "place": ["up", "down"]})
@@ -190,6 +194,57 @@ def test_a_finished_part_counts_only_while_its_file_and_the_plan_are_the_same(fi
     with pytest.raises(DataError, match="later"):
         first.map(broken).run()
     assert first.run().resumed == 0
+
+
+class Scale:
+    """A function with a state."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def scaled(self, rows):
+        return pc.multiply(rows["price"], self.factor)
+
+    def __call__(self, rows):
+        return self.scaled(rows)
+
+
+def scaled(rows, *, by=2):
+    return pc.multiply(rows["price"], by)
+
+
+def closed(inside):
+    return lambda rows: rows["price"] if inside else None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda by: Scale(by).scaled, Scale, lambda by: partial(scaled, by=by), lambda by: closed(Scale(by))],
+    ids=["method", "callable", "partial", "closure"],
+)
+def test_a_function_is_known_by_its_state(files, make):
+    def told(by):
+        return plan_digest(Plan.of(files).derive(x=make(by)))
+
+    assert told(1) == told(1)
+    assert told(1) != told(2)
+
+
+@pytest.mark.parametrize("odd", [closed(Lock()), Scale(Lock()).scaled], ids=["closure", "method"])
+def test_a_plan_with_a_state_that_cannot_be_told_is_never_resumed(files, odd):
+    plan = Plan.of(files).map(odd)
+    assert plan_digest(plan) != plan_digest(plan)
+
+
+def test_a_function_may_close_over_a_module_a_class_or_itself(files):
+    for inside in (pc, Scale, len, pc.multiply):
+        assert plan_digest(Plan.of(files).map(closed(inside))) == plan_digest(Plan.of(files).map(closed(inside)))
+
+    def again(rows):
+        return again if rows is None else rows
+
+    assert Plan.of(files).map(again).run().rows == 300
+    assert plan_digest(Plan.of(files).map(again))
 
 
 def test_a_folder_with_files_is_refused_unless_they_may_go(files, tmp_path):
