@@ -102,11 +102,11 @@ def as_os_errors(name: str) -> Iterator[None]:
         raise FileExistsError(errno.EEXIST, "the name is taken", name) from error
     except FileNotFoundError as error:
         if "NoSuchBucket" in str(error):
-            raise FileNotFoundError(errno.ENOENT, "the bucket does not exist; check its name and region", name) from error
+            raise FileNotFoundError(errno.ENOENT, "there is no such bucket; check name and region", name) from error
         raise FileNotFoundError(errno.ENOENT, str(error).splitlines()[0], name) from error
     except PermissionDeniedError as error:
         raise PermissionError(errno.EACCES, str(error).splitlines()[0], name) from error
     except BaseError as error:
         if "NoSuchBucket" in str(error):
-            raise FileNotFoundError(errno.ENOENT, "the bucket does not exist; check its name and region", name) from error
+            raise FileNotFoundError(errno.ENOENT, "there is no such bucket; check name and region", name) from error
         raise OSError(errno.EIO, str(error).splitlines()[0], name) from error
