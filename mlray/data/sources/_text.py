@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -88,11 +89,51 @@ def _read_json(file: SourceFile) -> pa.Table:
             content = opened.read()
         if file.spec.encoding.lower().replace("-", "") not in ("utf8", "ascii"):
             content = content.decode(file.spec.encoding).encode()
-        table = whole(parse_json(content))
+        table = whole(_parse_lines(file, content))
         # A name as well may be no text at all.
         return table.rename_columns(table.column_names)
     except BROKEN as error:
         raise unreadable(file, "JSON lines", error) from error
+
+
+def _parse_lines(file: SourceFile, content: bytes) -> pa.Table:
+    """Return JSON lines as a table; a column whose values are of several types is text, for the contract to judge."""
+    try:
+        return parse_json(content)
+    except pa.ArrowInvalid:
+        rows = list(_objects(file, content))
+    kinds: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in row.items():
+            kinds.setdefault(name, set()).update([] if value is None else [_kind(value)])
+    mixed = {name for name, found in kinds.items() if len(found) > 1 or "nested" in found}
+    texts = [{name: _as_text(value) if name in mixed else value for name, value in row.items()} for row in rows]
+    return parse_json("\n".join(map(json.dumps, texts)).encode())
+
+
+def _objects(file: SourceFile, content: bytes) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise DataError(
+                f"{file.shown}, line {number:,} is no JSON object: {line[:80].decode(errors='replace')}",
+                remedy="Correct or remove the line; nothing was committed.",
+            )
+        yield row
+
+
+def _kind(value: object) -> str:
+    # Whole and broken numbers are one type: JSON knows no other.
+    return {bool: "bool", str: "text", int: "number", float: "number"}.get(type(value), "nested")
+
+
+def _as_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def parse_json(content: bytes) -> pa.Table:

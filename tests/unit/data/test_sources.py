@@ -174,3 +174,12 @@ def test_a_file_that_went_away_is_named(tmp_path, name):
 def test_times_with_an_offset_span_in_utc(tmp_path):
     times = pa.array([NOON], pa.timestamp("us", "America/New_York"))
     assert sources.span(write(tmp_path, "a.parquet", pa.table({"at": times})), "at") == (NOON, NOON.astimezone(UTC))
+
+
+def test_json_lines_of_mixed_types_are_text_and_a_line_that_is_none_is_named(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"a": 1, "b": 1}\n{"a": "x", "b": 2.5}\n')
+    assert sources.read(file, ["a", "b"]).table.to_pydict() == {"a": ["1", "x"], "b": [1.0, 2.5]}
+    file.write_text('{"a": 1}\n\n{broken\n')
+    with pytest.raises(DataError, match=r"line 3 is no JSON object: \{broken"):
+        sources.read(file, ["a"])
