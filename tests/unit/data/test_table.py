@@ -259,24 +259,25 @@ def test_an_edit_done_once_is_not_done_again(filled):
 
 
 def test_a_name_for_an_edit_holds_on_its_branch_alone(filled):
-    one = filled.append(rows(1), once="night")
     dev = filled.branch("dev")
-    two = dev.append(rows(1), once="night")
-    assert (two.number, two.branch, two.rows) == (one.number + 1, "dev", one.rows + 1)
-    filled.append(rows(1))
-    assert dev.append(rows(1), once="night") == two
-    assert filled.append(rows(1), once="night") == one
+    one = filled.append(rows(1, k=[50]), once="night")
+    two = dev.append(rows(1, k=[50]), once="night")
+    assert (two.number, two.branch, two.rows) == (one.number + 1, "dev", one.rows)
+    filled.append(rows(1, k=[51]))
+    assert dev.append(rows(1, k=[50]), once="night") == two
+    assert filled.append(rows(1, k=[50]), once="night") == one
 
 
 def test_a_name_that_was_filed_without_its_branch_still_holds(filled):
-    one = filled.append(rows(1), once="night")
-    filled.append(rows(1))
+    dev = filled.branch("dev")
+    one = filled.append(rows(1, k=[50]), once="night")
+    filled.append(rows(1, k=[51]))
     storage = filled.store.storage
     (filed,) = (info.name for info in storage.names("tables/t/once/"))
     storage.create(f"tables/t/once/{sha256(b'night').hexdigest()}", storage.read(filed))
     storage.delete(filed)
-    assert filled.append(rows(1), once="night") == one
-    assert filled.branch("dev").append(rows(1), once="night").branch == "dev"
+    assert filled.append(rows(1, k=[50]), once="night") == one
+    assert dev.append(rows(1, k=[50]), once="night").branch == "dev"
 
 
 def test_branches_part_and_keep_their_numbers(filled):
