@@ -1,10 +1,9 @@
 """A dataset version as MLflow's input: found by digest, and read again."""
 
-import importlib
-import tomllib
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -26,19 +25,6 @@ def kept(tmp_path):
     return tmp_path / "store", store.commit("orders", lambda _: draft)
 
 
-@pytest.fixture
-def registered():
-    """MLflow as it is where mlray is installed: our source is known by the entry point of pyproject.toml."""
-    from mlflow.data.dataset_source_registry import _dataset_source_registry, register_dataset_source
-
-    text = (Path(__file__).parents[3] / "pyproject.toml").read_text()
-    module, _, name = tomllib.loads(text)["project"]["entry-points"]["mlflow.dataset_source"]["mlray"].partition(":")
-    register_dataset_source(getattr(importlib.import_module(module), name))
-    yield
-    _dataset_source_registry.sources.remove(MlraySource)
-
-
-@pytest.mark.usefixtures("registered")
 def test_mlflow_reads_the_rows_of_an_input_again(kept):
     import mlflow.data
 
@@ -48,7 +34,6 @@ def test_mlflow_reads_the_rows_of_an_input_again(kept):
     assert source.uri == f"mlray://orders@v1?store={folder}"
 
 
-@pytest.mark.usefixtures("registered")
 def test_an_address_is_resolved_to_the_version_that_is_there(kept):
     from mlflow.data.dataset_source_registry import resolve_dataset_source
 
@@ -87,3 +72,13 @@ def test_the_digest_fits_mlflows_column_and_the_source_keeps_the_whole(kept):
     made = dataset_input(version, "")
     assert made.dataset.digest == digest_of_input(version) == version.digest[:36]
     assert version.digest in made.dataset.source
+
+
+@pytest.mark.parametrize("first", ["mlflow.data", "mlray.registry.inputs.on_mlflow"])
+def test_mlflow_knows_our_source_whichever_is_imported_first(first):
+    code = f"""
+import {first}
+from mlflow.data.dataset_source_registry import get_registered_sources
+assert [source.__name__ for source in get_registered_sources()].count('MlraySource') == 1
+"""
+    subprocess.run([sys.executable, "-W", "error::UserWarning", "-c", code], check=True)
