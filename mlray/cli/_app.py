@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import begin, cluster, contract, crawl, data, doctor, life, lineage, look, profile, upkeep
+from mlray.cli import aside, begin, cluster, contract, crawl, data, doctor, life, lineage, look, profile, upkeep
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -83,6 +83,7 @@ for _of_versions in (
     upkeep.compact,
 ):
     verb(_data, _of_versions)
+verb(_data, aside.aside)
 verb(_data, contract.replay)
 app.add_typer(_data, name="data")
 

@@ -119,6 +119,12 @@ def unreadable(file: SourceFile, kind: str, error: Exception) -> DataError | Una
             f"{file.shown} is not whole, or not {kind} in {file.spec.encoding}: {first}",
             remedy="Name its character set: `source: {files: …, encoding: latin-1}`; nothing was committed.",
         )
+    if "columns, got" in first:
+        return DataError(
+            f"{file.shown} is not whole, or not {kind} in every line: {first}",
+            remedy="A separator or a quote is missing there, or too many: correct the line, or fetch the file again;"
+            " nothing was committed.",
+        )
     return DataError(
         f"{file.shown} is not whole, or not {kind}: {first}",
         remedy="Fetch the file again, or take it out of the folder; nothing was committed.",

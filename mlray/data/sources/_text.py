@@ -18,6 +18,10 @@ __all__ = ["columns_of_text", "parse_json", "read_text"]
 
 _MAGIC = b"PAR1"
 _GZIP = b"\x1f\x8b"
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+"""How a file in UTF-16 begins."""
+_BETWEEN = (";", "\t", "|")
+"""What stands between values where it is no comma."""
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 
 
@@ -68,6 +72,13 @@ def _csv_names(file: SourceFile) -> list[str]:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise DataError(f"{file.shown} has the column '{repeated}' twice.", remedy="Rename or remove one in the file.")
+    between = next((mark for mark in _BETWEEN if mark in names[0]), None) if len(names) == 1 else None
+    if between is not None:
+        shown = "\\t" if between == "\t" else between
+        raise DataError(
+            f"{file.shown} has one column, '{names[0][:60]}': it looks as if '{shown}' stood between its values.",
+            remedy=f'Say so: `source: {{files: …, delimiter: "{shown}"}}`; nothing was committed.',
+        )
     return names
 
 
@@ -164,6 +175,11 @@ def _bytes(file: SourceFile) -> Iterator[Any]:
             raise DataError(
                 f"{file.shown} is Parquet, though its name says {'CSV' if file.format == 'csv' else 'JSON'}.",
                 remedy="Rename it to .parquet.",
+            )
+        if head[:2] in _WIDE and not file.spec.encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32")):
+            raise DataError(
+                f"{file.shown} is in UTF-16, and is read as {file.spec.encoding}.",
+                remedy="Say so: `source: {files: …, encoding: utf-16}`; nothing was committed.",
             )
         if head[:2] != _GZIP:
             yield opened

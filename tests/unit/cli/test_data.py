@@ -215,3 +215,25 @@ def test_a_project_has_its_own_store_and_table(mlray, shop):
 
     assert told(mlray("data", "log", "--project", shop, "--json"))[0]["version"] == "rows@v1"
     assert told(mlray("data", "diff", "v1", "-p", shop, "--json"))["same"] is True
+
+
+def test_rows_set_aside_are_shown_with_their_reasons(mlray, tmp_path):
+    shop = small_project(tmp_path / "shop")
+    with opened(shop) as project:
+        assert not project.ingest().quality.set_aside
+    assert "no row set aside" in mlray("data", "aside", "--project", shop).stdout
+
+    more = pq.read_table(shop / "data" / "orders-1.parquet").slice(0, 2)
+    wrong = more.set_column(more.column_names.index("price"), "price", pa.array([-1.0, 5000.0]))
+    pq.write_table(wrong, shop / "data" / "orders-3.parquet")
+    with opened(shop) as project:
+        project.ingest()
+    rows = told(mlray("data", "aside", "--project", shop, "--json"))
+    assert [(row["source"], row["position"]) for row in rows] == [
+        ("data/orders-3.parquet", 0),
+        ("data/orders-3.parquet", 1),
+    ]
+    assert [row["reason"] for row in rows] == ["price below 0", "price above 1000"]
+    shown = mlray("data", "aside", "--reason", "above", "--project", shop).stdout
+    assert "price above 1000" in shown
+    assert "-1.0" not in shown

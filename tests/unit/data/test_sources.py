@@ -183,3 +183,20 @@ def test_json_lines_of_mixed_types_are_text_and_a_line_that_is_none_is_named(tmp
     file.write_text('{"a": 1}\n\n{broken\n')
     with pytest.raises(DataError, match=r"line 3 is no JSON object: \{broken"):
         sources.read(file, ["a"])
+
+
+@pytest.mark.parametrize(("between", "shown"), [(";", ";"), ("\t", "\\t"), ("|", "|")])
+def test_another_separator_is_named_with_what_to_write(tmp_path, between, shown):
+    file = tmp_path / "a.csv"
+    file.write_text(f"at{between}x\n2024-01-01{between}1\n")
+    with pytest.raises(DataError, match="it looks as if") as caught:
+        sources.columns_of(file)
+    assert f'delimiter: "{shown}"' in caught.value.remedy
+
+
+def test_utf_16_is_known_by_its_beginning(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("at,x\n2024-01-01,1\n", encoding="utf-16")
+    with pytest.raises(DataError, match="is in UTF-16") as caught:
+        sources.columns_of(file)
+    assert "encoding: utf-16" in caught.value.remedy
