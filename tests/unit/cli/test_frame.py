@@ -110,8 +110,11 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_verb_and_the_handlers_are_put_back(number):
-    before = signal.getsignal(number)
+def test_a_signal_ends_the_verb_and_the_handlers_are_put_back(number, request):
+    # Started under nohup, SIGHUP is ignored, and stays so: here it has to arrive.
+    request.addfinalizer(lambda inherited=signal.getsignal(number): signal.signal(number, inherited))
+    before = signal.default_int_handler
+    signal.signal(number, before)
 
     with pytest.raises(typer.Exit) as ended, guarded(debug=False, as_json=False):
         os.kill(os.getpid(), number)
