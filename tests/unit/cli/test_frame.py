@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import pytest
 import typer
@@ -112,9 +113,8 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_verb_and_the_handlers_are_put_back(number, request):
     # Started under nohup, SIGHUP is ignored, and stays so: here it has to arrive.
-    request.addfinalizer(lambda inherited=signal.getsignal(number): signal.signal(number, inherited))
     before = signal.default_int_handler
-    signal.signal(number, before)
+    request.addfinalizer(partial(signal.signal, number, signal.signal(number, before)))
 
     with pytest.raises(typer.Exit) as ended, guarded(debug=False, as_json=False):
         os.kill(os.getpid(), number)
