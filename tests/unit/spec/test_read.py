@@ -140,6 +140,11 @@ def test_a_file_with_a_byte_order_mark_is_read(write):
             "workspace: {store: 'ftp://a/b'}\ngates:",
             "20: workspace.store is 'ftp://a/b'; no versions are kept at 'ftp://'",
         ),
+        (
+            "gates:",
+            "workspace: {lineage: marquez}\ngates:",
+            "20: workspace.lineage is 'marquez'; not a URL such as http://marquez:5000",
+        ),
         ("gates:", "folder: elsewhere\ngates:", "20: unknown key 'folder' in the project; it is where the file lies"),
         ("gates:", "drift: [1]\ngates:", "20: drift is [1], not a section of `key: value` lines"),
         ("slices: [channel]", "slices: channel", "20: gates.slices is 'channel', not a list [a, b]"),
