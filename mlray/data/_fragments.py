@@ -12,6 +12,7 @@ from mlray.data.store import Draft
 from mlray.data.store._statistics import statistics_of
 from mlray.data.store._store import Store
 from mlray.data.store._types import text_of
+from mlray.data.store.storage import writing
 from mlray.data.table import Table
 from mlray.errors import DataError
 from mlray.records import DatasetVersion, Fragment, Quality
@@ -56,7 +57,7 @@ def write_rows(store: Store, parts: Iterable[pa.RecordBatch], *, source: str = "
     schema: pa.Schema = None
     with store.aside() as folder:
         path = folder / "rows"
-        with store.blobs.writing(), store.blobs.rejecting():
+        with writing(store.storage), store.blobs.rejecting():
             writer = Writer(path, {TIME: time.encode()} if time else None)
             with writer:
                 for rows in parts:

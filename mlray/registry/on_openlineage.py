@@ -165,10 +165,10 @@ def _output(one: Dataset) -> Any:
 def source(name: str, folder: Path) -> Dataset:
     """Return a source in OpenLineage's names: a file by its path, an address by its server; passwords are left out.
 
-    >>> source("s3://lake/flights/2013-01.parquet", Path("/work")).namespace
+    >>> source("s3://lake/flights/2013-01.parquet", Path("/srv")).namespace
     's3://lake'
-    >>> source("data/flights.parquet", Path("/work")).name
-    '/work/data/flights.parquet'
+    >>> source("data/flights.parquet", Path("/srv")).name
+    '/srv/data/flights.parquet'
     """
     parts = urlsplit(name)
     if not parts.scheme or "://" not in name:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from mlray.data._files import lent_folder
 from mlray.data._layout import layout, stored
 from mlray.data.store._statistics import statistics_of
-from mlray.data.store.storage import LocalStorage, Storage
+from mlray.data.store.storage import LocalStorage, Storage, writing
 from mlray.errors import DataError, StoreError
 from mlray.ids import Json, canonical, digest
 from mlray.records import Fragment
@@ -61,7 +61,7 @@ class Blobs:
         kind = first.schema.with_metadata({TIME: time.encode()} if time else None)
         with self.aside() as folder:
             path = folder / "rows"
-            with self.writing(), self.rejecting():
+            with writing(self.storage), self.rejecting():
                 # The first rows choose the layout, so that equal rows give equal bytes.
                 with pq.ParquetWriter(path, kind, **_layout(first)) as writer:
                     rows = 0
@@ -81,7 +81,7 @@ class Blobs:
         """
         with self.aside() as folder:
             path = folder / "rows"
-            with self.writing(), self.rejecting():
+            with writing(self.storage), self.rejecting():
                 table = stored(table)
                 chosen = _layout(table)
                 chosen["column_encoding"][POSITION] = "DELTA_BINARY_PACKED"
@@ -93,7 +93,7 @@ class Blobs:
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Take a finished file under the name of its content; return the name and the size."""
-        with self.writing():
+        with writing(self.storage):
             with path.open("rb") as file:
                 name = file_digest(file, "sha256").hexdigest()
                 size = file.seek(0, os.SEEK_END)
@@ -112,7 +112,7 @@ class Blobs:
         """Write JSON values under the SHA-256 of their canonical text, and return it."""
         text = canonical(content)
         name = digest(text)
-        with self.writing():
+        with writing(self.storage):
             self.storage.replace(self.place(name), text)
         return name
 
@@ -152,20 +152,9 @@ class Blobs:
         home = self.storage.aside if isinstance(self.storage, LocalStorage) else elsewhere
         with ExitStack() as stack:
             # Only making the folder is the store's fault; what fails inside says so itself.
-            with self.writing():
+            with writing(self.storage):
                 folder = stack.enter_context(lent_folder(home))
             yield folder
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Tell a failure to write as the store's."""
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"The dataset store {self.storage.url} cannot be written: {error}.",
-                remedy="Check the disk and its permissions.",
-            ) from error
 
     @contextmanager
     def rejecting(self) -> Iterator[None]:

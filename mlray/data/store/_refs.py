@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from mlray.data.store._legacy import first_facts, first_numbers
-from mlray.data.store.storage import LocalStorage, Storage
+from mlray.data.store.storage import LocalStorage, Storage, writing
 from mlray.errors import ConflictError, DataError, NotFoundError, StoreError
 from mlray.ids import canonical, digest
 from mlray.records import DatasetVersion
@@ -95,13 +95,13 @@ class Refs:
         """Make `version` the one after `newest`; False where somebody else was faster."""
         self._file(newest)
         heads = {**(newest.heads if newest else {}), version.branch: version.number}
-        with self._writing():
+        with writing(self.storage):
             return self.storage.create(self.place(version.table, version.number), _packed(version, heads))
 
     def amend(self, version: DatasetVersion) -> None:
         """Write the manifest of an existing version anew."""
         heads = self.manifest(version.table, version.number).heads
-        with self._writing():
+        with writing(self.storage):
             self.storage.replace(self.place(version.table, version.number), _packed(version, heads))
 
     def done(self, table: str, branch: str, once: str, newest: Manifest | None) -> DatasetVersion | None:
@@ -159,7 +159,7 @@ class Refs:
         if name not in self.tags(table):
             known = ", ".join(self.tags(table)) or "none"
             raise NotFoundError(f"'{table}' has no tag '{name}'.", remedy=f"Its tags: {known}.")
-        with self._writing():
+        with writing(self.storage):
             self.storage.delete(f"tables/{table}/tags/{name}")
 
     def find(self, table: str, ref: int | str) -> DatasetVersion:
@@ -199,12 +199,12 @@ class Refs:
         if newest is None or not newest.version.once:
             return
         version = newest.version
-        with self._writing():
+        with writing(self.storage):
             self.storage.create(_filed(version.table, version.branch, version.once), canonical(version.number))
 
     def _point(self, table: str, place: str, word: str, number: int) -> None:
         self.manifest(table, number)
-        with self._writing():
+        with writing(self.storage):
             made = self.storage.create(place, canonical(number))
         there = number if made else self._pointer(place)
         if there != number:
@@ -235,16 +235,6 @@ class Refs:
                 f"'{name}' cannot be the name of a {word}.",
                 remedy="Use letters, digits, dots, dashes and underscores; not a number.",
             )
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"The dataset store {self.storage.url} cannot be written: {error}.",
-                remedy="Check the disk and its permissions.",
-            ) from error
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

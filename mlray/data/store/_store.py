@@ -21,7 +21,7 @@ from mlray.data.store._blobs import Blobs
 from mlray.data.store._reading import chosen, fragment_rows
 from mlray.data.store._refs import MAIN, Refs
 from mlray.data.store._version import Draft, digest_version, version_of
-from mlray.data.store.storage import LocalStorage, open_storage
+from mlray.data.store.storage import LocalStorage, open_storage, writing
 from mlray.errors import DataError, StoreError
 from mlray.ids import Json
 from mlray.records import DatasetVersion, Fragment
@@ -155,7 +155,7 @@ class Store:
     def _whole(self, version: DatasetVersion, head: DatasetVersion | None) -> None:
         """Refuse a version of which a file is gone: whoever wrote for longer than the grace may meet a sweep."""
         fresh = sorted({*version.blobs} - ({*head.blobs} if head else set()))
-        with self.blobs.writing():
+        with writing(self.storage):
             gone = self._gone(fresh)
         if gone:
             raise StoreError(

@@ -5,6 +5,7 @@ Nothing here is ever changed in place but small pointer files; whoever creates a
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from mlray.data._files import claim, fresh_name, place, sync_folder, write_aside
-from mlray.errors import DataError, InputError
+from mlray.errors import DataError, InputError, StoreError
 
-__all__ = ["Info", "LocalStorage", "Storage", "inside", "open_storage"]
+__all__ = ["Info", "LocalStorage", "Storage", "inside", "open_storage", "writing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,18 @@ class Storage(Protocol):
     def delete(self, name: str) -> None:
         """Remove a file; one that is not there is no fault."""
         ...
+
+
+@contextmanager
+def writing(storage: Storage) -> Iterator[None]:
+    """Tell a failure to write as the store's."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"The dataset store {storage.url} cannot be written: {error}.",
+            remedy="Check the disk and its permissions.",
+        ) from error
 
 
 def inside(name: str) -> str:

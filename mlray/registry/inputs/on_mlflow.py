@@ -21,7 +21,7 @@ _STORE = "mlray.data:Store"
 
 @dataclass(frozen=True)
 class MlraySource(DatasetSource):
-    """Where a dataset version lies: `mlray://departures@v7?store=/work/flights/.mlray/store`.
+    """Where a dataset version lies: `mlray://departures@v7?store=/srv/flights/.mlray/store`.
 
     MLflow finds it by the entry point `mlflow.dataset_source`, in any process where mlray is installed:
     `mlflow.data.get_source(run.inputs.dataset_inputs[0]).load()` is the table that the run learnt from.

@@ -157,7 +157,7 @@ def test_who_wants_no_events_gets_none(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("data/a.csv", Dataset("file", "/work/data/a.csv")),
+        ("data/a.csv", Dataset("file", "/srv/data/a.csv")),
         ("/else/a.csv", Dataset("file", "/else/a.csv")),
         ("s3://lake/day/a.parquet", Dataset("s3://lake", "day/a.parquet")),
         ("postgresql://me:pass@host:5432/shop", Dataset("postgresql://host:5432", "shop")),
@@ -165,7 +165,7 @@ def test_who_wants_no_events_gets_none(tmp_path, monkeypatch):
     ],
 )
 def test_sources_have_the_names_that_openlineage_gives_them_and_no_secrets(name, expected):
-    assert source(name, Path("/work")) == expected
+    assert source(name, Path("/srv")) == expected
 
 
 def test_columns_are_traced_through_the_mappings():

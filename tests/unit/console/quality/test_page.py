@@ -2,39 +2,15 @@ import json
 import re
 import runpy
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from mlray.console.quality import findings, profile_page
 from mlray.records import DataProfile, Finding
+from tests.pages import ATTACK, Outline
 
 sample_profile = runpy.run_path(str(Path(__file__).with_name("sample_profile.py")))["sample_profile"]
-ATTACK = '</script><script>alert(1)</script><img src=x onerror=alert(2)> "quoted" & \x1b[31m'
-VOID = {"meta", "br", "input", "hr", "link", "col"}
-
-
-class Outline(HTMLParser):
-    """Collects elements, and checks that each that opens closes in order."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.elements, self.texts = [], [], []
-        self.feed(page)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("script", "style"):
-            self.texts.append(data)
 
 
 @pytest.fixture
