@@ -1,7 +1,6 @@
 """Old data: some of the store's files are hashed again at each look, to find bit rot while a copy may still exist."""
 
 from datetime import datetime
-from hashlib import sha256
 from math import ceil
 from random import Random
 
@@ -10,8 +9,6 @@ from mlray.errors import StoreError
 from mlray.records import Checkup
 
 __all__ = ["checkup"]
-
-BLOCK = 1 << 20
 
 
 def checkup(store: Store, table: str, share: float, seed: str, now: datetime) -> Checkup:
@@ -34,16 +31,13 @@ def checkup(store: Store, table: str, share: float, seed: str, now: datetime) ->
 
 def _wrong(store: Store, blob: str) -> str:
     """Return what is wrong with a file; nothing where its content is what its name says."""
-    found = sha256()
     try:
-        with store.storage.open(f"blobs/{blob[:2]}/{blob}") as file:
-            while block := file.read(BLOCK):
-                found.update(block)
-    except FileNotFoundError:
-        return f"{blob[:12]} is missing"
-    except OSError as error:
-        return f"{blob[:12]} cannot be read ({error})"
-    return "" if found.hexdigest() == blob else f"{blob[:12]} is damaged"
+        found = store.blobs.digest(blob)
+    except StoreError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return f"{blob[:12]} is missing"
+        return f"{blob[:12]} cannot be read ({error.__cause__})"
+    return "" if found == blob else f"{blob[:12]} is damaged"
 
 
 def _spread(versions: list[str]) -> str:
