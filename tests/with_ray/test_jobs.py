@@ -150,4 +150,4 @@ def test_a_script_of_this_clone_runs_as_a_job_with_the_clones_own_mlray(ray_with
         status(job, address=ray_with_dashboard.dashboard, token=ray_with_dashboard.token).state is JobState.SUCCEEDED
     ), said
     assert "working_dir_files" in said
-    assert "new: rows up to 2014-01-01" in said, "the state of this machine's workspace is not sent along"
+    assert "new: first seen: 12 files" in said, "the state of this machine's workspace is not sent along"
