@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from mlray.errors import InputError, OverBudget
+from mlray.experiments._orders import Look
 from mlray.experiments._problem import higher_is_better
 from mlray.experiments._space import Configuration
 from mlray.experiments._stopping import keeps_up, rungs
@@ -15,14 +16,6 @@ DONE = "all trials done"
 HOPELESS_REASON = "every trial failed"
 HOPELESS = 3
 """When so many trials have failed and none has a score, the next would fail as well."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The validation score of a running trial after `rounds` rounds."""
-
-    rounds: int
-    score: float
 
 
 @dataclass

@@ -62,6 +62,17 @@ class Trial(Record):
     state: str
     """`finished`, `stopped early` or `failed`."""
     error: str = ""
+    seed: int = 0
+    asked_after: int = 0
+    """How many results the search knew when it asked for this one: with it a journal can be replayed exactly."""
+    curve: tuple[tuple[int, float], ...] = ()
+    """Rounds and score at each look."""
+    cpu_seconds: float = 0.0
+    cost: Decimal = Decimal(0)
+    lane: str = ""
+    """Where it was trained."""
+    objectives: Mapping[str, float] = field(default_factory=dict)
+    """Further figures besides the score, such as `latency` in milliseconds per thousand rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,17 @@ class Experiment(Record):
     seed: int
     tracking: str = ""
     """The run in the tracking system (MLflow run id)."""
+    contract: str = ""
+    """Digest of the data's contract: sweeps over the same contract learn from each other."""
+    journal: str = ""
+    """The file with one line per configuration."""
+    front: tuple[int, ...] = ()
+    """Trials that no other beats in every objective, where there are several objectives."""
+    importance: Mapping[str, float] = field(default_factory=dict)
+    """Share of the score's variation that each parameter explains."""
+    ensemble: tuple[tuple[int, float], ...] = ()
+    """Trials and weights of the greedy ensemble; empty where none was built or a single trial is as good."""
+    ensemble_score: float | None = None
 
     def __str__(self) -> str:
         """Return one line for a person."""
