@@ -95,13 +95,14 @@ _FORMS = (
     "a range is written [low, high] or [low, high, log]; values to choose from as {choices: [a, b]};"
     " what counts only sometimes as {range: [low, high], when: {other: value}}"
 )
+_WORDS = {"true": True, "false": False, "null": None}
 _NUMBER = compile_pattern(r"[-+]?[0-9]+")
 
 
-def _scalar(text: str) -> str | int | float | bool:
+def _scalar(text: str) -> str | int | float | bool | None:
     """Return what YAML would read in the place of a value: the keys of a file are texts, whatever they look like."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
     if _NUMBER.fullmatch(text):
         return int(text)
     try:
@@ -170,6 +171,8 @@ class Part(BaseModel):
 
 Scalar = str | int | float | bool
 """One value of a parameter."""
+Option = Scalar | None
+"""One of several values: nothing may be one of them."""
 When = dict[str, Scalar | tuple[Scalar, ...]]
 """Other parameter → the value, or the values, that it must have."""
 
@@ -222,7 +225,7 @@ class Choice(Part):
     """One of several values, each of which may bring parameters of its own."""
 
     choices: Annotated[
-        Annotated[tuple[Scalar, ...], Field(min_length=1), Tag("list")]
+        Annotated[tuple[Option, ...], Field(min_length=1), Tag("list")]
         | Annotated[dict[str, dict[str, "Domain"]], Field(min_length=1), Tag("nested")],
         Discriminator(_shape),
     ]
@@ -231,7 +234,7 @@ class Choice(Part):
     """The parameter counts only when others have these values, as in `{booster: dart}`."""
 
     @property
-    def values(self) -> tuple[Scalar, ...]:
+    def values(self) -> tuple[Option, ...]:
         """The values alone. A number that stands as a key is a number again.
 
         >>> Choice(choices={"gbtree": {}, "dart": {"rate_drop": (0.0, 0.5)}}).values
@@ -240,7 +243,7 @@ class Choice(Part):
         return tuple(map(_scalar, self.choices)) if isinstance(self.choices, dict) else self.choices
 
     @property
-    def branches(self) -> tuple[tuple[str, Scalar, dict[str, "Domain"]], ...]:
+    def branches(self) -> tuple[tuple[str, Option, dict[str, "Domain"]], ...]:
         """Key, value and parameters of each value that brings parameters of its own."""
         nested = self.choices if isinstance(self.choices, dict) else {}
         return tuple((key, _scalar(key), domains) for key, domains in nested.items() if domains)
