@@ -51,9 +51,7 @@ class Dimension:
 
     def counts(self, params: Mapping[str, Value]) -> bool:
         """Return whether it counts where the parameters before it have the values `params`."""
-        return all(
-            name in params and any(same(params[name], value) for value in values) for name, values in self.when
-        )
+        return all(name in params and any(same(params[name], value) for value in values) for name, values in self.when)
 
 
 class _Steps(Sequence[Value]):
@@ -97,9 +95,7 @@ def flatten(
         yield Dimension(name, domain, own, f"{key}{name}", at)
         if isinstance(domain, Choice):
             for label, value, branch in domain.branches:
-                yield from flatten(
-                    branch, f"{at}.choices.{label}", (*own, (name, (value,))), f"{key}{name}={label}."
-                )
+                yield from flatten(branch, f"{at}.choices.{label}", (*own, (name, (value,))), f"{key}{name}={label}.")
 
 
 def _conditions(domain: Domain) -> Iterator[tuple[str, tuple[Value, ...]]]:

@@ -1,16 +1,17 @@
 """What to try next: one Protocol, and the searches that need no library."""
 
 from collections.abc import Sequence
+from itertools import chain
 from random import Random as Chance
 from typing import Protocol
 
-from mlray.experiments._space import Configuration, Space, sample, size
+from mlray.experiments._space import Configuration, Space, grid, sample, size
 from mlray.records import Trial
 
-__all__ = ["First", "Listed", "Random", "Search"]
+__all__ = ["First", "Fresh", "Listed", "Random", "Search"]
 
-_REDRAWS = 64
-"""In a space of few configurations most draws are repeats: so often is it drawn again before it counts as used up."""
+REDRAWS = 16
+"""In a space of few configurations most draws are repeats: so often is it drawn again before the next free is taken."""
 
 
 class Search(Protocol):
@@ -47,32 +48,30 @@ class Listed:
 
 
 class Random:
-    """Draws every configuration anew, evenly over the trainers and within the ranges; learns nothing."""
+    """Draws every configuration anew, evenly over the trainers and within the ranges; learns nothing.
+
+    A space of few configurations is tried from end to end, each once.
+    """
 
     def __init__(self, spaces: Sequence[Space], seed: int) -> None:
-        """Draw from `spaces`; the number of a trial and `seed` alone decide what it tries."""
+        """Draw from `spaces`; `seed` and the number of a trial decide what it tries."""
         self._spaces, self._seed = tuple(spaces), seed
-        sizes = [size(space) for space in self._spaces]
-        self._size = None if None in sizes else sum(each or 0 for each in sizes)
-        self._seen: set[tuple[str, str]] = set()
+        self._fresh = Fresh(self._spaces)
 
     def ask(self, number: int) -> Configuration | None:
         """Return a random configuration; None where the spaces are finite and were tried from end to end."""
-        if self._size is not None and len(self._seen) >= self._size:
+        if self._fresh.used_up:
             return None
         chance = Chance(f"{self._seed}/{number}")  # noqa: S311 (a search, not a secret)
-        for _ in range(_REDRAWS if self._size is not None else 1):
+        for _ in range(self._fresh.redraws):
             drawn = sample(chance.choice(self._spaces), chance)
-            if self._size is None:
+            if self._fresh.take(drawn):
                 return drawn
-            known = (drawn.trainer, repr(sorted(drawn.params.items())))
-            if known not in self._seen:
-                self._seen.add(known)
-                return drawn
-        return None
+        return self._fresh.any()
 
     def tell(self, trial: Trial) -> None:
-        """Learn nothing."""
+        """Take note that it was tried."""
+        self._fresh.take(Configuration(trial.trainer, trial.params))
 
 
 class First:
@@ -89,3 +88,42 @@ class First:
     def tell(self, trial: Trial) -> None:
         """Pass the result on: what was planned teaches as well."""
         self._then.tell(trial)
+
+
+class Fresh:
+    """Keeps account of what was tried in spaces of few configurations; in others everything is taken for new."""
+
+    def __init__(self, spaces: Sequence[Space]) -> None:
+        """Begin with nothing tried of `spaces`."""
+        sizes = [size(space) for space in spaces]
+        self._few = None not in sizes
+        self._left = chain.from_iterable(grid(space) for space in spaces) if self._few else iter(())
+        self._size = sum(each or 0 for each in sizes)
+        self._taken: set[tuple[str, str]] = set()
+
+    @property
+    def used_up(self) -> bool:
+        """Whether nothing is left to try."""
+        return self._few and len(self._taken) >= self._size
+
+    @property
+    def redraws(self) -> int:
+        """How often drawing makes sense before `any` is asked."""
+        return REDRAWS if self._few else 1
+
+    def take(self, configuration: Configuration) -> bool:
+        """Return whether `configuration` is new, and count it as tried from now on."""
+        if not self._few:
+            return True
+        name = _name(configuration)
+        new = name not in self._taken
+        self._taken.add(name)
+        return new
+
+    def any(self) -> Configuration | None:
+        """Return the first configuration of the spaces that was not tried, and take it; None when there is none."""
+        return next((configuration for configuration in self._left if self.take(configuration)), None)
+
+
+def _name(configuration: Configuration) -> tuple[str, str]:
+    return configuration.trainer, repr(sorted(configuration.params.items()))

@@ -197,7 +197,9 @@ class Range(Part):
         if self.low >= self.high:
             wrongs.append(((), [self.low, self.high], "the low end must lie below the high end"))
         elif self.step is not None and self.step > self.high - self.low:
-            wrongs.append((("step",), self.step, f"a step is at most {self.high - self.low:g}, the length of the range"))
+            wrongs.append(
+                (("step",), self.step, f"a step is at most {self.high - self.low:g}, the length of the range")
+            )
         if self.scale == "log" and self.low <= 0:
             wrongs.append(((), [self.low, self.high, self.scale], "a logarithmic range starts above 0"))
         return complain(self, wrongs, info)
