@@ -72,7 +72,7 @@ class Sharing(Part):
     """What the tenant gets back at the next rung of whoever uses it, however busy the cluster is."""
     maximum: Claim | None = None
     """What the tenant never exceeds, even on an idle cluster."""
-    priority: int = Field(default=0, ge=-100, le=100)
+    priority: int = Field(default=50, ge=0, le=100)
     """Tenants of higher priority are served first; guarantees hold for all."""
 
     @model_validator(mode="after")

@@ -29,7 +29,7 @@ SHARED = """sharing:
   weight: 2
   guarantee: {cpu: 4, memory: 8 GiB}
   maximum: {cpu: 32, gpu: 0.5}
-  priority: 1
+  priority: 60
 gates:"""
 
 
@@ -46,7 +46,7 @@ def test_every_key_of_a_sweep_is_read(write):
         weight=2,
         guarantee=Claim(cpu=4, memory=8 * 2**30),
         maximum=Claim(cpu=32, gpu=0.5),
-        priority=1,
+        priority=60,
     )
 
 
@@ -57,7 +57,7 @@ def test_a_project_that_says_nothing_has_neither_limits_nor_gpus():
     assert (model.gpus_per_lane, model.threads, model.objectives) == (0.0, 1, ("score",))
     assert Model(device="cuda").gpus_per_lane == 1.0
     assert Model(class_weights="balanced").weight_of_class == "balanced"
-    assert Sharing() == Sharing(tenant="default", weight=1, guarantee=Claim(), maximum=None, priority=0)
+    assert Sharing() == Sharing(tenant="default", weight=1, guarantee=Claim(), maximum=None, priority=50)
 
 
 def test_what_is_written_for_a_sweep_is_valid_by_the_schema(write):
