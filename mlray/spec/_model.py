@@ -1,6 +1,6 @@
 """The project file as frozen values. Every field has a default that works, or is asked for by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -12,14 +12,17 @@ from pydantic.json_schema import SkipJsonSchema
 from mlray.clock import parse_duration
 from mlray.spec._crawl import CrawlSpec, NotifySpec, Schedule
 from mlray.spec._data import ColumnSpec, Data, LookupSpec, MappingSpec, Target
-from mlray.spec._forms import Choice, Day, Domain, Duration, Money, Name, Part, Range, Share, Wrong, complain
+from mlray.spec._forms import Choice, Day, Duration, Money, Name, Part, Range, Share, Wrong, complain
+from mlray.spec._sharing import Claim, Sharing
 from mlray.spec._terms import Modes, QualityRule
+from mlray.spec._training import BINARY_METRICS, CLASSES, Model
 from mlray.spec._words import closest, did_you_mean
 
 __all__ = [
     "Access",
     "BudgetSpec",
     "Choice",
+    "Claim",
     "ColumnSpec",
     "Costs",
     "CrawlSpec",
@@ -38,59 +41,13 @@ __all__ = [
     "Range",
     "Schedule",
     "Serving",
+    "Sharing",
     "Target",
     "Workspace",
 ]
 
-Metric = Literal["auc", "accuracy", "log_loss", "brier"]
 _RAY_WORDS = ("local", "auto")
 _STORES = ("s3", "gs", "az", "file")
-
-
-class Model(Part):
-    """What is trained, on how much, and what would be good enough."""
-
-    metric: Metric = "auc"
-    """What trials are compared by: `auc` and `accuracy` are better high, `log_loss` and `brier` low."""
-    goal: float | None = None
-    """The score that would make the project worth while."""
-    trainers: dict[str, dict[str, Domain]] = Field(default={"xgboost": {}}, min_length=1)
-    """Trainer → parameter → range; parameters left out keep good defaults."""
-    trials: int = Field(default=12, ge=1, le=100_000)
-    """Configurations that a sweep tries."""
-    retrain_trials: int = Field(default=4, ge=1, le=100_000)
-    """Trials of a later sweep, which starts from the best configurations known."""
-    sweep_rows: int = Field(default=60_000, ge=100)
-    """Rows that a sweep learns from, drawn at random where there are more; the winner then learns from all."""
-    rounds: int = Field(default=120, ge=1, le=100_000)
-    """Boosting rounds at most; poor trials are stopped earlier."""
-    window: Duration = "90 days"
-    """How far back training looks."""
-    holdout: Duration = "14 days"
-    """The newest rows: they judge, and are learnt from only after the gates."""
-    seed: int = 0
-    """The same seed and data give the same trials."""
-
-    @model_validator(mode="after")
-    def _sensible(self, info: ValidationInfo) -> Self:
-        return complain(self, self._wrongs(), info)
-
-    def _wrongs(self) -> Iterator[Wrong]:
-        if self.goal is not None and not (self.goal >= 0 and (self.metric == "log_loss" or self.goal <= 1)):
-            yield (
-                ("goal",),
-                self.goal,
-                f"{self.metric} lies between 0 and {'infinity' if self.metric == 'log_loss' else 1}",
-            )
-        if 2 * parse_duration(self.holdout) >= parse_duration(self.window):
-            # Told about the key that stands in the file: the other one may be left to its default.
-            at = "holdout" if "holdout" in self.model_fields_set else "window"
-            yield (
-                (at,),
-                getattr(self, at),
-                f"nothing of the window of {self.window} would be left to learn from: a holdout of {self.holdout}"
-                " judges, and as much before it chooses the best trial",
-            )
 
 
 class Gates(Part):
@@ -258,6 +215,7 @@ class ProjectSpec(Part):
     crawl: CrawlSpec | None = None
     """Looks at the sources by schedule; without it only `mlray crawl` looks."""
     costs: Costs = Costs()
+    sharing: Sharing = Sharing()
     access: Access = Access()
     live: Live | None = None
     """The part of the past that `mlray run` replays; without it all data is history."""
@@ -274,6 +232,13 @@ class ProjectSpec(Part):
         for position, name in enumerate(self.gates.slices):
             if name not in known:
                 yield ("gates", "slices", position), name, f"no column has that name; {did_you_mean(name, known)}"
+        if self.model.metric not in BINARY_METRICS:
+            judged = f"the answer is true or false, which is judged by {', '.join(BINARY_METRICS)}"
+            yield ("model", "metric"), self.model.metric, judged
+        weights = self.model.class_weights
+        for name in weights if isinstance(weights, Mapping) else ():
+            if name not in CLASSES:
+                yield ("model", "class_weights", name), name, "the answer is true or false; classes: false, true"
         every, window = self.drift.every, self.model.window
         if parse_duration(every) >= parse_duration(window):
             path, value = (
