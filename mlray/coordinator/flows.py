@@ -16,11 +16,12 @@ from mlray.coordinator.challenger import quick_scores
 from mlray.coordinator.lineage import tells_of_ingestion, tells_of_training
 from mlray.coordinator.pause import refuse_paused
 from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, scores_of, some_rows, split
+from mlray.coordinator.searching import problem_of, search
 from mlray.coordinator.workspace import Workspace
 from mlray.data import ingest as ingest_rows
 from mlray.data import scan_here
 from mlray.evaluation import score, scorecard
-from mlray.experiments import Problem, check_space, fit
+from mlray.experiments import check_space, fit
 from mlray.features import Fitted
 from mlray.ids import Json, new_id
 from mlray.monitoring import calibration
@@ -125,8 +126,6 @@ class Order:
 @tells_of_training
 def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trained:
     """Sweep, judge on later rows, refit on everything, sign and register; the same cause is never trained twice."""
-    from mlray.experiments.on_ray import sweep
-
     dataset, now, cpus = order.dataset, order.now, order.cpus
     found = _registered(space, order.cause, cpus, now)
     if found is not None:
@@ -142,29 +141,11 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
     )
     parts = split(space, dataset)
     fitted, x, xv = matrices(space, parts.train, parts.valid)
-    chosen = some_rows(x.values.shape[0], space.spec.model.sweep_rows, space.spec.model.seed)
-    problem = Problem(
-        x.values[chosen],
-        labels(space, parts.train)[chosen],
-        xv.values,
-        labels(space, parts.valid),
-        x.names,
-        x.categorical,
-        space.spec.model.metric,
-        space.spec.model.seed,
-    )
+    problem = problem_of(space, parts, x, xv)
     warming = Thread(target=space.registry.warm)  # a new tracking database takes seconds: they pass during the sweep
     warming.start()
-    experiment = sweep(
-        problem,
-        space.spec.model,
-        trials=order.trials,
-        dataset=dataset.name,
-        warm=order.warm,
-        price_per_second=price_of_seconds(space, cpus),
-        budget=order.budget,
-        now_id=new_id("sweep"),
-        progress=progress,
+    experiment = search(
+        space, dataset, problem, trials=order.trials, warm=order.warm, budget=order.budget, progress=progress
     )
     progress(order.trials, order.trials, "judging on later rows")
     warming.join()

@@ -17,11 +17,28 @@ from mlray.experiments._orders import Look, Order, Pack, Shown
 from mlray.experiments._problem import Array, Problem
 from mlray.experiments._trainers import Run, Trainer, trainer
 
-__all__ = ["FREE", "Permit", "Worker", "merged"]
+__all__ = ["FREE", "Permit", "Worker", "merged", "side_by_side"]
 
 LATENCY_ROWS = 1_000
 """Rows of one request when a model's latency is measured."""
 LATENCY_CALLS = 5
+
+
+MEMORY_SHARE = 0.5
+"""Of a node's memory all prepared rows together may take so much."""
+BYTES_PER_CELL = 6
+"""Of the prepared rows: the bins, at most two bytes, and what binning holds of the float32 values on the way."""
+
+
+def side_by_side(problem: Problem, cpus: float, memory: float, threads: int) -> int:
+    """Return how many trainings of `threads` threads a process is to do on a node: 1, or all that its `cpus` allow.
+
+    One process per training needs the prepared rows once per process; where `memory` (bytes) does not hold that, one
+    process with threads prepares them once for the whole node.
+    """
+    lanes = max(1, int(cpus // threads))
+    cells = sum(part.train_x.size + part.valid_x.size for part in problem.parts())
+    return 1 if lanes * cells * BYTES_PER_CELL <= MEMORY_SHARE * memory else lanes
 
 
 class Permit(Protocol):

@@ -45,7 +45,10 @@ class Shape:
     """What one lane needs of its node."""
 
     cpus: float = 1.0
+    """Threads of all its trainings together."""
     gpus: float = 0.0
+    width: int = 1
+    """Trainings side by side that share the prepared rows."""
 
 
 class Pool:
