@@ -1,9 +1,12 @@
 """Trainers, search spaces and stopping rules; `experiments.on_ray` runs them side by side as a sweep."""
 
+from mlray.experiments._begin import Wanted
 from mlray.experiments._halving import keeps_up, marks, past_its_best, rungs
+from mlray.experiments._journal import earlier
 from mlray.experiments._metrics import METRICS, TASKS, Task, default_metric, higher_is_better, metrics_of, point_score
 from mlray.experiments._portfolio import first_configurations, portfolio
 from mlray.experiments._problem import Fold, Problem
+from mlray.experiments._run import sweep_here
 from mlray.experiments._search import First, Listed, Random, Search
 from mlray.experiments._space import Configuration, Space, check_space, space_of, spaces
 from mlray.experiments._trainers import Run, Trainer, Traits, fit, load_model, suits, trainer, traits
@@ -23,8 +26,10 @@ __all__ = [
     "Task",
     "Trainer",
     "Traits",
+    "Wanted",
     "check_space",
     "default_metric",
+    "earlier",
     "first_configurations",
     "fit",
     "higher_is_better",
@@ -39,6 +44,7 @@ __all__ = [
     "space_of",
     "spaces",
     "suits",
+    "sweep_here",
     "trainer",
     "traits",
 ]
