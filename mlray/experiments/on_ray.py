@@ -72,7 +72,9 @@ def _shape(problem: Problem, model: Model) -> Shape:
     """Return what one lane is: a process per training, or one per node with threads where the rows fit only once."""
     if model.gpus_per_lane:
         return Shape(cpus=model.threads, gpus=model.gpus_per_lane)
-    nodes = [node["Resources"] for node in cast("Any", ray).nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
+    nodes = [
+        node["Resources"] for node in cast("Any", ray).nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
+    ]
     width = min((side_by_side(problem, n["CPU"], n.get("memory", math.inf), model.threads) for n in nodes), default=1)
     return Shape(cpus=model.threads * width, width=width)
 
@@ -99,13 +101,9 @@ def _first(course: Course, pool: Pool, task: Task, problem: Problem) -> Threads 
     """Start lanes in this process until the pool's are up; None where they are, or where this is no place to work."""
     if pool.hall.ready or task.backed or not _room_here():
         return None
-    worker = Worker(
-        problem, task.rounds, threads=task.threads, early=task.early, objectives=task.objectives
-    )
+    worker = Worker(problem, task.rounds, threads=task.threads, early=task.early, objectives=task.objectives)
     width = max(1, min(cores() // task.threads, pool.hall.lanes))
-    leases = [
-        Leased(pool.desk, task.tenant, task.sweep, f"driver-{n}", task.need, backed=False) for n in range(width)
-    ]
+    leases = [Leased(pool.desk, task.tenant, task.sweep, f"driver-{n}", task.need, backed=False) for n in range(width)]
     return Threads(course, worker, width, until=lambda: pool.hall.ready >= width, leases=leases)
 
 
@@ -113,7 +111,9 @@ def _room_here() -> bool:
     """Return whether Ray counts CPUs on this node: a head that is to stay free of work has none."""
     here = cast("Any", ray).get_runtime_context().get_node_id()
     return any(
-        node["Resources"].get("CPU", 0) >= 1 for node in cast("Any", ray).nodes() if node["NodeID"] == here and node["Alive"]
+        node["Resources"].get("CPU", 0) >= 1
+        for node in cast("Any", ray).nodes()
+        if node["NodeID"] == here and node["Alive"]
     )
 
 

@@ -198,9 +198,7 @@ class Hall:
             running.slot.ready = True
             if running.course is not None:
                 for number, last in running.open.items():
-                    over = Shown(
-                        number, seconds=last.seconds, cpu_seconds=last.cpu_seconds, done=True, cut=True
-                    )
+                    over = Shown(number, seconds=last.seconds, cpu_seconds=last.cpu_seconds, done=True, cut=True)
                     running.course.shown(running.lane_of(number), over)
             self._free.append(running.slot)
 

@@ -1,4 +1,4 @@
-"""A pool of lanes: one Tuner whose searcher hands out the jobs of whatever sweeps come, until none has come for long."""
+"""A pool of lanes: one Tuner whose searcher hands out the jobs of whatever sweeps come."""
 
 import logging
 import os
