@@ -26,7 +26,7 @@ class Slot:
 
     lane: str
     node: str = ""
-    """Address of the node; empty where there is only one."""
+    """Ray's id of the node; empty where there is only one."""
     ready: bool = False
     """Whether its process is up."""
     given_back: int = 0
@@ -62,12 +62,24 @@ class Hall:
         self._courses: list[tuple[Course, Task]] = []
         self._turn = 0
         self._idle_since = self._clock.ticks()
+        self._doubtful = False
         self.closed = False
 
     @property
     def lanes(self) -> int:
         """How many lanes there is room for."""
         return len(self._known)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a lane was lost since the last `sync`: its node may be gone as well."""
+        return self._doubtful
+
+    @property
+    def idle(self) -> bool:
+        """Whether no lane has orders."""
+        with self._lock:
+            return not any(running.open for running in self._running.values())
 
     @property
     def ready(self) -> int:
@@ -88,13 +100,22 @@ class Hall:
             self._courses = [pair for pair in self._courses if pair[0] is not course]
             self._idle_since = self._clock.ticks()
 
-    def grow(self, slots: Iterable[Slot]) -> None:
-        """Add room that was not known before, as when a node has come up."""
+    def sync(self, slots: Iterable[Slot]) -> None:
+        """Take note of what room there is now: nodes come up and go away.
+
+        What ran on a node that is gone counts as lost, whether or not Tune has noticed; room that was lost with a lane
+        is room again once its node is seen to be there.
+        """
         with self._lock:
-            for slot in slots:
-                if slot.lane not in self._known:
-                    self._known.add(slot.lane)
-                    self._free.append(slot)
+            there = {slot.lane: slot for slot in slots}
+            for trial in [t for t, running in self._running.items() if running.slot.lane not in there]:
+                self.lost(trial)
+            busy = {running.slot.lane for running in self._running.values()}
+            kept = [slot for slot in self._free if slot.lane in there]
+            known = busy | {slot.lane for slot in kept}
+            self._free = kept + [slot for lane, slot in there.items() if lane not in known]
+            self._known, self._doubtful = set(there), False
+            self._ready &= self._known
 
     def close(self) -> None:
         """Give out no more jobs."""
@@ -116,7 +137,7 @@ class Hall:
             return running.job
 
     def node_of(self, trial: str) -> str:
-        """Return the address of the node that a trial's lane is on; empty where it does not matter."""
+        """Return the id of the node that a trial's lane is on; empty where it does not matter."""
         with self._lock:
             return self._running[trial].slot.node
 
@@ -210,7 +231,7 @@ class Hall:
             running.slot.given_back = running.slot.given_back + 1 if back else 0
 
     def lost(self, trial: str) -> None:
-        """Close a job whose lane has died: what it had is done by others, and its room is free for a new process."""
+        """Close a job whose lane has died: others do what it had; the next `sync` says whether its room is still there."""
         with self._lock:
             running = self._running.pop(trial, None)
             if running is None:
@@ -220,4 +241,4 @@ class Hall:
             if running.course is not None:
                 for lane in dict.fromkeys((running.slot.lane, *running.lanes.values())):
                     running.course.lost(lane)
-            self._free.append(running.slot)
+            self._doubtful = True
