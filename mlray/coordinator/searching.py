@@ -8,10 +8,9 @@ import numpy as np
 from mlray.clock import parse_duration
 from mlray.coordinator.rows import Array, Split, labels, some_rows
 from mlray.coordinator.workspace import Workspace
-from mlray.experiments import Problem, Wanted, class_weights, k_folds, time_folds
+from mlray.experiments import Heard, Problem, Wanted, class_weights, k_folds, time_folds
 from mlray.experiments import earlier as earlier_trials
 from mlray.features import Matrix
-from mlray.ids import new_id
 from mlray.leases import Resources, Terms
 from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Trial
@@ -88,10 +87,12 @@ def search(
     dataset: DatasetVersion,
     problem: Problem,
     *,
+    name: str,
     trials: int,
     warm: tuple[Trial, ...],
     budget: Decimal | None,
     progress: Progress,
+    heard: Heard | None = None,
 ) -> Experiment:
     """Run the project's sweep on the Ray that this process is joined to.
 
@@ -103,7 +104,7 @@ def search(
     model, folder = space.spec.model, space.folder("sweeps")
     known = earlier_trials(folder, dataset.contract, model.metric) if dataset.contract else ()
     wanted = Wanted(
-        name=new_id("sweep"),
+        name=name,
         trials=trials,
         progress=progress,
         dataset=dataset.name,
@@ -113,6 +114,7 @@ def search(
         budget=_least(budget, model.budget),
         seconds=model.seconds,
         folder=folder,
+        heard=heard,
     )
     return sweep_on_ray(
         problem,

@@ -1,6 +1,7 @@
 """Trainers, search spaces and stopping rules; `experiments.on_ray` runs them side by side as a sweep."""
 
 from mlray.experiments._begin import Wanted
+from mlray.experiments._course import Heard
 from mlray.experiments._halving import keeps_up, marks, past_its_best, rungs
 from mlray.experiments._journal import earlier
 from mlray.experiments._metrics import METRICS, TASKS, Task, default_metric, higher_is_better, metrics_of, point_score
@@ -17,6 +18,7 @@ __all__ = [
     "Configuration",
     "First",
     "Fold",
+    "Heard",
     "Listed",
     "Problem",
     "Random",

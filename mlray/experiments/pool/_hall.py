@@ -231,7 +231,7 @@ class Hall:
             running.slot.given_back = running.slot.given_back + 1 if back else 0
 
     def lost(self, trial: str) -> None:
-        """Close a job whose lane has died: others do what it had; the next `sync` says whether its room is still there."""
+        """Close a job whose lane has died: others do what it had; the next `sync` tells whether its room is there."""
         with self._lock:
             running = self._running.pop(trial, None)
             if running is None:
