@@ -4,13 +4,16 @@ from mlray.experiments._begin import Wanted
 from mlray.experiments._course import Heard
 from mlray.experiments._halving import keeps_up, marks, past_its_best, rungs
 from mlray.experiments._journal import earlier
+from mlray.experiments._make import Parting, problem_of, task_of
 from mlray.experiments._metrics import METRICS, TASKS, Task, default_metric, higher_is_better, metrics_of, point_score
 from mlray.experiments._portfolio import first_configurations, portfolio
 from mlray.experiments._problem import Fold, Problem
 from mlray.experiments._run import sweep_here
 from mlray.experiments._search import First, Listed, Random, Search
 from mlray.experiments._space import Configuration, Space, check_space, space_of, spaces
+from mlray.experiments._splits import holdout, k_folds, time_folds, time_holdout
 from mlray.experiments._trainers import Run, Trainer, Traits, fit, load_model, suits, trainer, traits
+from mlray.experiments._weights import class_weights
 
 __all__ = [
     "METRICS",
@@ -20,6 +23,7 @@ __all__ = [
     "Fold",
     "Heard",
     "Listed",
+    "Parting",
     "Problem",
     "Random",
     "Run",
@@ -30,11 +34,14 @@ __all__ = [
     "Traits",
     "Wanted",
     "check_space",
+    "class_weights",
     "default_metric",
     "earlier",
     "first_configurations",
     "fit",
     "higher_is_better",
+    "holdout",
+    "k_folds",
     "keeps_up",
     "load_model",
     "marks",
@@ -42,11 +49,15 @@ __all__ = [
     "past_its_best",
     "point_score",
     "portfolio",
+    "problem_of",
     "rungs",
     "space_of",
     "spaces",
     "suits",
     "sweep_here",
+    "task_of",
+    "time_folds",
+    "time_holdout",
     "trainer",
     "traits",
 ]
