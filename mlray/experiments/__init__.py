@@ -7,10 +7,26 @@ from mlray.experiments._journal import earlier
 from mlray.experiments._make import Parting, problem_of, task_of
 from mlray.experiments._metrics import METRICS, TASKS, Task, default_metric, higher_is_better, metrics_of, point_score
 from mlray.experiments._portfolio import first_configurations, portfolio
-from mlray.experiments._problem import Fold, Problem
+from mlray.experiments._problem import METRICS, Fold, Problem, higher_is_better, point_score
 from mlray.experiments._run import sweep_here
-from mlray.experiments._search import First, Listed, Random, Search
-from mlray.experiments._space import Configuration, Space, check_space, space_of, spaces
+from mlray.experiments._search import First, Grid, Listed, Random, Search
+from mlray.experiments._space import (
+    Configuration,
+    Dimension,
+    Known,
+    Space,
+    Value,
+    check_space,
+    compose,
+    grid,
+    nearest,
+    placed,
+    sample,
+    size,
+    space_of,
+    spaces,
+    within,
+)
 from mlray.experiments._splits import holdout, k_folds, time_folds, time_holdout
 from mlray.experiments._trainers import Run, Trainer, Traits, fit, load_model, suits, trainer, traits
 from mlray.experiments._weights import class_weights
@@ -19,9 +35,12 @@ __all__ = [
     "METRICS",
     "TASKS",
     "Configuration",
+    "Dimension",
     "First",
     "Fold",
+    "Grid",
     "Heard",
+    "Known",
     "Listed",
     "Parting",
     "Problem",
@@ -32,13 +51,17 @@ __all__ = [
     "Task",
     "Trainer",
     "Traits",
+    "Value",
     "Wanted",
     "check_space",
+    "check_space",
     "class_weights",
+    "compose",
     "default_metric",
     "earlier",
     "first_configurations",
     "fit",
+    "grid",
     "higher_is_better",
     "holdout",
     "k_folds",
@@ -46,11 +69,15 @@ __all__ = [
     "load_model",
     "marks",
     "metrics_of",
+    "nearest",
     "past_its_best",
+    "placed",
     "point_score",
     "portfolio",
     "problem_of",
     "rungs",
+    "sample",
+    "size",
     "space_of",
     "spaces",
     "suits",
@@ -60,4 +87,5 @@ __all__ = [
     "time_holdout",
     "trainer",
     "traits",
+    "within",
 ]

@@ -2,6 +2,8 @@
 
 from mlray.spec._amend import with_mapping
 from mlray.spec._contracts import ContractFile, parse_contract, read_contract
+from mlray.spec._domains import read_domains
+from mlray.spec._forms import Domain
 from mlray.spec._model import (
     Access,
     BudgetSpec,
@@ -48,6 +50,7 @@ __all__ = [
     "CrawlSpec",
     "CursorSpec",
     "Data",
+    "Domain",
     "Drift",
     "Gates",
     "Live",
@@ -73,6 +76,7 @@ __all__ = [
     "json_schema",
     "parse_contract",
     "read_contract",
+    "read_domains",
     "read_spec",
     "source_of",
     "with_mapping",
