@@ -19,7 +19,7 @@ from mlray.clock import SystemClock
 from mlray.errors import UnavailableError
 from mlray.experiments._problem import Problem, higher_is_better, point_score
 from mlray.experiments._space import first_configurations
-from mlray.experiments._halving import marks, past_its_best, rungs
+from mlray.experiments._stopping import marks, past_its_best, rungs
 from mlray.experiments._sweep import Look, Sweep
 from mlray.experiments._trainers import Run, trainer
 from mlray.experiments.on_optuna import Asked
