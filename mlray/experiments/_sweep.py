@@ -6,7 +6,7 @@ seconds since the sweep began, and never runs backwards.
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -55,19 +55,24 @@ class Sweep:
     """
 
     def __init__(
-        self, plan: Plan, search: Search, journal: Journal | None = None, history: History | None = None
+        self,
+        plan: Plan,
+        search: Search,
+        journal: Journal | None = None,
+        history: History | None = None,
+        heard: Callable[[Trial], None] = lambda _: None,
     ) -> None:
         """Begin the sweep `plan`, or go on with it where `history` ends: nothing that ended there is trained again.
 
         `search` is made as for a fresh sweep; it is asked and told all of `history` once more. Without a journal
-        nothing outlives this process.
+        nothing outlives this process. `heard` is called with every trial that ends from now on.
         """
         self.plan = plan
         self.stopped_because = ""
         """Why nothing new is started; empty while there is more."""
         self.difference: Difference | None = None
         """Where `search` first proposed something else than the history tells; what was trained stands."""
-        self._search, self._journal = search, Journal(None) if journal is None else journal
+        self._search, self._journal, self._heard = search, Journal(None) if journal is None else journal, heard
         self._rungs = Rungs(plan.rounds, higher=plan.higher)
         self._shelf = Shelf(plan.keep_predictions, plan.keep_models, higher=plan.higher)
         self._tally = Tally(plan)
@@ -222,6 +227,7 @@ class Sweep:
         self._shelf.put(trial, shown.predictions, shown.model)
         self._journal.finished(trial, self._tally.spent_seconds, now)
         self._search.tell(trial)
+        self._heard(trial)
 
     @property
     def _limited(self) -> bool:

@@ -112,6 +112,13 @@ def test_the_search_is_told_of_every_single_result():
     assert [(trial.number, trial.score) for trial in search.told] == [(0, 0.7), (1, None)]
 
 
+def test_whoever_listens_hears_of_every_trial_that_ends():
+    heard = []
+    sweep = Sweep(Plan("sweep-1", "auc", 120, 9), Counting(), heard=heard.append)
+    run(sweep, (120, 0.7))
+    assert heard == list(sweep.trials())
+
+
 def test_a_trial_knows_how_many_results_its_asking_knew():
     sweep = new()
     take(sweep, "b")
