@@ -7,7 +7,7 @@ from mlray.experiments._journal import earlier
 from mlray.experiments._make import Parting, problem_of, task_of
 from mlray.experiments._metrics import METRICS, TASKS, Task, default_metric, higher_is_better, metrics_of, point_score
 from mlray.experiments._portfolio import first_configurations, portfolio
-from mlray.experiments._problem import METRICS, Fold, Problem, higher_is_better, point_score
+from mlray.experiments._problem import Fold, Problem
 from mlray.experiments._run import sweep_here
 from mlray.experiments._search import First, Grid, Listed, Random, Search
 from mlray.experiments._space import (
