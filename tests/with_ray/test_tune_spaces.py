@@ -194,3 +194,11 @@ def test_what_is_no_searcher_or_looks_the_other_way_is_refused():
         tuned(BasicVariantGenerator())
     with pytest.raises(SpecError, match="made with mode='max', but of this metric min is better"):
         tuned(OptunaSearch({"a": tune.uniform(0.0, 1.0)}, metric="x", mode="max"), higher=False)
+
+
+def test_a_searcher_of_several_objectives_is_told_all_of_them():
+    from ray.tune.search.optuna import OptunaSearch
+
+    search = tuned(OptunaSearch(metric=["auc", "latency"], mode=["max", "min"], seed=0))
+    search.tell(trial(0, search.ask(0), 0.7, objectives={"latency": 2.0}))
+    assert [each.values for each in search._searcher._ot_study.best_trials] == [[0.7, 2.0]]
