@@ -1,4 +1,4 @@
-"""The broker's book: who was given which lease, who is alive, what was stopped. Pure: every event comes with its time."""
+"""The broker's book: who has which lease, who is alive, what was stopped. Pure: every event comes with its time."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mlray.errors import InputError
 from mlray.ids import Json
-from mlray.leases._demand import Wants
+from mlray.leases._demand import Want, Wants
 from mlray.leases._fair import Fair
 from mlray.leases._party import Request
 from mlray.leases._rules import Rules
@@ -28,9 +28,11 @@ _SILENT = 3.0
 _LOST = 15.0
 """Seconds after which a lease that was not renewed is taken back, whoever held it."""
 _REMEMBERED = 3600.0
-"""Seconds for which it is known that a sweep was stopped, or a lease given back."""
+"""Seconds for which it is known that a sweep was stopped, or that a lease is paused."""
+_OVER = 60.0
+"""Seconds for which it is known that a lease was given back: a renewal may be under way still."""
 QUIET = 4.0
-"""Seconds that a new process of the broker waits for holders to announce themselves: else all would be granted twice."""
+"""Seconds for which a new process of the broker waits for holders to announce themselves, not to grant all twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Book:
     """What the broker knows and answers."""
 
     def __init__(self, rules: Rules | None = None, shares: Shares | None = None) -> None:
-        """Begin with nobody; `shares` are an operator's terms. `wants` are told and asked directly."""
+        """Begin with nobody; `shares` are an operator's terms."""
         self.fair = Fair(rules)
         self.fault = ""
         self._shares = shares or Shares()
@@ -253,10 +255,7 @@ class Book:
             lease
             for lease, entry in self._entries.items()
             if entry.claim.holder in gone
-            or (
-                now - entry.seen > (_LOST if lease in self.fair.held else _REMEMBERED)
-                and lease not in self.fair.waiting
-            )
+            or (lease not in self.fair.waiting and now - entry.seen > self._patience(lease))
         )
         for lease in lost:
             self.release(lease, None, now)
@@ -268,10 +267,12 @@ class Book:
         """Whether nobody holds or wants anything."""
         return not self._entries and not self.wants
 
+    def _patience(self, lease: str) -> float:
+        return _LOST if lease in self.fair.held else _REMEMBERED
+
     def _tidy(self, now: float) -> None:
-        for memory in (self._over, self._stopped):
-            for name in [name for name, at in memory.items() if now - at > _REMEMBERED]:
-                del memory[name]
+        self._over = {lease: at for lease, at in self._over.items() if now - at <= _OVER}
+        self._stopped = {sweep: at for sweep, at in self._stopped.items() if now - at <= _REMEMBERED}
         self._places = {key: place for key, place in self._places.items() if now <= place[1]}
         self.wants.tidy(now)
         self.tallies.tidy({entry.claim.sweep for entry in self._entries.values()})
@@ -290,6 +291,18 @@ class Book:
     def stopped(self, sweep: str) -> bool:
         """Return whether a sweep was stopped."""
         return sweep in self._stopped
+
+    def want(self, want: Want, money_left: float | None, price_per_second: float | None) -> int:
+        """Note how many lanes a sweep could use, and return how many of them its terms and money allow."""
+        if want.sweep in self._stopped:
+            return 0
+        return self.wants.put(want, self.terms(want.tenant), money_left, price_per_second)
+
+    def bundles(self) -> list[dict[str, float]]:
+        """Return what the autoscaler is to be asked for: what sweeps could use, and what Ray holds for others."""
+        nodes = self.fair.nodes
+        taken = [size - nodes.get(name, Resources()) for name, size in sorted(self._sizes.items())]
+        return self.wants.bundles(self.terms, taken)
 
     def standing(self, now: float) -> Standing:
         """Return how the cluster is shared."""

@@ -134,7 +134,7 @@ class Fair(Register):
         self._revoked = revoked
 
     def _asks(self) -> bool:
-        """Return whether there may be anything to ask back: somebody waits, or holds what is not there or not allowed."""
+        """Return whether there may be anything to ask back: somebody waits, or holds what is not there or allowed."""
         if self._waiting:
             return True
         over = any(min(free.cpu, free.gpu, free.memory) < 0 for free in self._free.values())
