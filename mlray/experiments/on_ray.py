@@ -53,11 +53,13 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     now_id: str,
     progress: Progress,
     limit_seconds: float | None = None,
+    heard: Callable[[Sequence[Trial], Mapping[int, bytes]], None] | None = None,
 ) -> Experiment:
     """Search for the best configuration on the Ray that this process is connected to, and return all that was tried.
 
     First good defaults, then the configurations of `warm`, then Optuna's suggestions. Each lane is one process with one
-    thread that keeps the data; there are as many as the cluster has CPUs. Works inside an actor's thread.
+    thread that keeps the data; there are as many as the cluster has CPUs. Works inside an actor's thread. `heard` is told
+    of trials as they finish, with the models that came along; it returns at once.
 
     Raises:
         SpecError: a fault in `model.trainers`, before anything starts.
@@ -72,6 +74,7 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     asked = Asked(model, problem, first_configurations(model, trials, warm))
     shared = _Shared(now_id, ray.put(problem))
     conductor = _Conductor(state, asked, shared, progress, lambda: clock.ticks() - began)
+    conductor.heard = heard or conductor.heard
     with tempfile.TemporaryDirectory(prefix="mlray-sweep-") as folder, _quietly(lanes):
         tuner = tune.Tuner(
             tune.with_resources(Lane, {"cpu": LANE_CPU}),
@@ -237,6 +240,7 @@ class _Conductor(Searcher):
         super().__init__(metric="score", mode="max")
         self._state, self._asked, self._shared = state, asked, shared
         self._progress, self._elapsed = progress, elapsed
+        self.heard: Callable[[Sequence[Trial], Mapping[int, bytes]], None] = lambda *_: None
 
     def suggest(self, trial_id: str) -> Any:
         if not self._state.wants_more(self._elapsed()):
@@ -263,6 +267,7 @@ class _Conductor(Searcher):
             reason = str(result["error"])
         trial = self._state.end(trial_id, error=reason)
         self._asked.tell(trial_id, trial)
+        self.heard([trial], {})
         best = self._state.best
         note = f"best {self._state.metric} {best.score:.4f} by {best.trainer}" if best else "no score yet"
         self._progress(len(self._state.finished), self._state.trials, note)

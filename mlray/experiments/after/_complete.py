@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from mlray.experiments._problem import Array, Problem, higher_is_better
 from mlray.experiments.after._ensemble import ensemble
+from mlray.experiments.after._importance import importance
 from mlray.experiments.after._truth import Truth
 from mlray.records import Experiment
 
@@ -23,8 +24,6 @@ def complete(
             with folds for the rows of each fold, one fold after the other.
         blended: Whether an ensemble is wanted.
     """
-    from mlray.experiments.after.on_optuna import importance
-
     experiment = replace(
         experiment, importance=importance(experiment.trials, higher=higher_is_better(experiment.metric))
     )

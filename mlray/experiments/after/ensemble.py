@@ -1,4 +1,4 @@
-"""An ensemble as a model: several trained members and their shares in one content, which is signed and served as one."""
+"""An ensemble as a model: several trained members and their shares in one content, signed and served as one."""
 
 import json
 import os
@@ -6,17 +6,26 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 
-from mlray.errors import SpecError, StoreError
+from mlray.errors import StoreError
 from mlray.experiments._problem import Array
 from mlray.experiments._trainers import fit, load_model, threads_for
 from mlray.ports import Model
 from mlray.records import Experiment, Trial
 
-__all__ = ["ENSEMBLE", "Ensemble", "Member", "Members", "ensemble_content", "fit_ensemble", "members_of"]
+__all__ = [
+    "ENSEMBLE",
+    "Member",
+    "Members",
+    "ensemble_content",
+    "fit_ensemble",
+    "load_ensemble",
+    "members_in",
+    "members_of",
+]
 
 ENSEMBLE = "ensemble"
 """What stands in a trainer's place where a model is an ensemble."""
@@ -113,27 +122,13 @@ def _broken(what: str) -> StoreError:
     return StoreError(f"This is no ensemble: {what}.", remedy="Train the model again: `mlray train`.")
 
 
-class Ensemble:
-    """What `trainer("ensemble")` returns: it loads ensembles, and is no trainer that a sweep could search."""
+def load_ensemble(content: bytes) -> Model:
+    """Return the model that `content` holds; `load_model("ensemble", content)` does the same.
 
-    def prepare(self, problem: object, threads: int) -> NoReturn:  # noqa: ARG002 (a trainer's method)
-        """Refuse: there is nothing to train."""
-        raise _not_searched()
-
-    def start(self, prepared: object, params: object, seed: int, threads: int) -> NoReturn:  # noqa: ARG002
-        """Refuse: there is nothing to train."""
-        raise _not_searched()
-
-    def load(self, content: bytes) -> Model:
-        """Return the model; StoreError as `members_in` raises it. Members may be pickles: verify the signature first."""
-        return _Model([(one.share, load_model(one.trainer, one.content)) for one in members_in(content)])
-
-
-def _not_searched() -> SpecError:
-    return SpecError(
-        ["model.trainers: 'ensemble' is not a trainer: it is made of the best trials when a sweep has ended."],
-        remedy="Leave it out; `model.ensemble: true` asks for it.",
-    )
+    Raises:
+        StoreError: as `members_in` raises it. A member may be a pickle: verify the signature first.
+    """
+    return _Model([(one.share, load_model(one.trainer, one.content)) for one in members_in(content)])
 
 
 class _Model:
