@@ -58,8 +58,8 @@ def sweep(  # noqa: PLR0913 (what is searched, where, and what it may cost)
     """Search for the best configuration on the Ray that this process is connected to, and return all that was tried.
 
     First good defaults, then the configurations of `warm`, then Optuna's suggestions. Each lane is one process with one
-    thread that keeps the data; there are as many as the cluster has CPUs. Works inside an actor's thread. `heard` is told
-    of trials as they finish, with the models that came along; it returns at once.
+    thread that keeps the data; there are as many as the cluster has CPUs. Works inside an actor's thread. `heard` is
+    told of trials as they finish, with the models that came along; it returns at once.
 
     Raises:
         SpecError: a fault in `model.trainers`, before anything starts.
