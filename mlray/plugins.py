@@ -6,7 +6,7 @@ from typing import cast
 
 from mlray.errors import NotFoundError
 
-__all__ = ["load"]
+__all__ = ["load", "names"]
 
 
 def load(group: str, name: str) -> object:
@@ -31,3 +31,12 @@ def load(group: str, name: str) -> object:
     listed = ", ".join(sorted(known)) or "none is installed"
     remedy = f"Known: {listed}; or write `package.module:name`."
     raise NotFoundError(f"'{name}' is not a plug-in for {group}.", remedy=remedy)
+
+
+def names(group: str) -> tuple[str, ...]:
+    """Return the names of all installed plug-ins of the entry-point group `mlray.<group>`.
+
+    >>> names("nothing-of-the-kind")
+    ()
+    """
+    return tuple(sorted(entry.name for entry in entry_points(group=f"mlray.{group}")))

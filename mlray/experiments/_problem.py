@@ -1,31 +1,29 @@
 """What a sweep is asked to solve: rows to learn from, rows to choose by, and the score that decides."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
-import numpy.typing as npt
 
-from mlray.errors import DataError, SpecError
+from mlray.experiments._checks import Rows, check_folds, check_rows
+from mlray.experiments._metrics import METRICS, Array, Task, higher_is_better, point_score
 
-__all__ = ["METRICS", "Array", "Problem", "higher_is_better", "point_score"]
+__all__ = ["METRICS", "Array", "Fold", "Problem", "higher_is_better", "point_score"]
 
-Array = npt.NDArray[Any]
-
-METRICS = {"auc": True, "accuracy": True, "log_loss": False, "brier": False}
-"""Each metric, and whether a higher value is the better one."""
-
-NEVER_CERTAIN = 1e-15
-"""A probability of exactly 0 or 1 that turns out wrong would make the logarithm infinite."""
+Fold = tuple[Array, Array]
+"""Which rows of `train_x` to learn from and which to choose by, each as rising positions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A binary question over numeric columns, split by time into rows to learn from and later rows to choose by.
+    """A question over numeric columns: rows to learn from, and other (mostly later) rows to choose by.
 
-    `train_x` and `valid_x` are float32 of shape [n, f] with NaN for missing, `train_y` and `valid_y` are 0 or 1 of
-    shape [n], `names` names the f columns, and `categorical` lists the columns that hold integer codes.
+    `train_x` and `valid_x` are float32 of shape [n, f] with NaN for missing, `names` names the f columns, and
+    `categorical` lists the columns that hold integer codes. `train_y` and `valid_y` of shape [n] are 0 or 1 (binary),
+    codes 0 to `classes` - 1 (multiclass), any finite number (regression) or relevance from 0 up (ranking).
+
+    With `folds` all rows are in `train_*`, `valid_*` may be empty, and each fold is a problem of its own, see `parts`.
     """
 
     train_x: Array
@@ -36,62 +34,93 @@ class Problem:
     categorical: tuple[int, ...]
     metric: str
     seed: int
+    task: Task = "binary"
+    train_w: Array | None = None
+    """How much each row counts in training, float32 [n]; all the same without."""
+    valid_w: Array | None = None
+    """How much each row counts in the score."""
+    train_groups: Array | None = None
+    """Ranking: which list each row belongs to, integers [n]; the rows of one list stand together."""
+    valid_groups: Array | None = None
+    classes: int = 0
+    """How many codes there are; told by the answers where it is left at 0. It is 0 for numbers and ranks."""
+    folds: tuple[Fold, ...] = ()
+    """Cross-validation: positions in `train_*` to learn from and to choose by."""
+    dataset: str = ""
+    """The digest of the rows, where the caller has one: what lanes keep prepared rows under, see `key`."""
+    final: bool = False
+    """There is nothing to choose by: the last training, on everything."""
 
     def __post_init__(self) -> None:
         """Refuse what no trainer could learn from.
 
         Raises:
-            DataError: lengths or widths that disagree, or a part without both answers.
-            SpecError: an unknown metric.
+            DataError: lengths or widths that disagree, or answers from which nothing can be learnt.
+            SpecError: an unknown task, or a metric that it does not have.
         """
-        higher_is_better(self.metric)
-        for part, x, y in (("training", self.train_x, self.train_y), ("validation", self.valid_x, self.valid_y)):
-            if x.ndim != 2 or x.shape != (len(y), len(self.names)):
-                raise DataError(
-                    f"The {part} matrix has shape {x.shape}, with {len(y)} answers and {len(self.names)} column names."
-                )
-            positives = int(np.count_nonzero(y))
-            if not 0 < positives < len(y):
-                raise DataError(
-                    f"The {part} rows hold one answer only: {positives} of {len(y)} are true.",
-                    remedy="Take a longer window, or check how the target is defined.",
-                )
+        higher_is_better(self.metric, self.task)
+        train = Rows("training", self.train_x, self.train_y, self.train_w, self.train_groups)
+        valid = Rows("validation", self.valid_x, self.valid_y, self.valid_w, self.valid_groups)
+        for rows in (train,) if self.folds or self.final else (train, valid):
+            check_rows(rows, len(self.names), self.task, classes=self.classes)
+        check_folds(self.folds, train, self.task)
+        if self.task in ("binary", "multiclass") and not self.classes:
+            highest = max(int(part.max(initial=0)) for part in (self.train_y, self.valid_y))
+            object.__setattr__(self, "classes", 2 if self.task == "binary" else highest + 1)
+
+    @cached_property
+    def key(self) -> str:
+        """What prepared rows are kept under: `dataset`, or a digest of everything a trainer prepares."""
+        return self.dataset or _digest(self)
+
+    def parts(self) -> tuple["Problem", ...]:
+        """Return one problem without folds for each fold; the problem itself where it has none."""
+        return tuple(self.part(number) for number in range(len(self.folds))) or (self,)
+
+    def part(self, number: int) -> "Problem":
+        """Return the problem of fold `number`: its rows are copied, so that one fold at a time can be held."""
+        learn, choose = self.folds[number]
+        return replace(
+            self,
+            train_x=self.train_x[learn],
+            train_y=self.train_y[learn],
+            valid_x=self.train_x[choose],
+            valid_y=self.train_y[choose],
+            train_w=None if self.train_w is None else self.train_w[learn],
+            valid_w=None if self.train_w is None else self.train_w[choose],
+            train_groups=None if self.train_groups is None else self.train_groups[learn],
+            valid_groups=None if self.train_groups is None else self.train_groups[choose],
+            folds=(),
+            dataset=f"{self.key}/{number}",
+        )
+
+    def truth(self) -> tuple[Array, Array | None, Array | None]:
+        """Return answers, weights and lists of the rows that predictions are about.
+
+        These are the validation rows; with folds those of every fold, one fold after the other.
+        """
+        if not self.folds:
+            return self.valid_y, self.valid_w, self.valid_groups
+        rows = np.concatenate([choose for _, choose in self.folds])
+        weights = None if self.train_w is None else self.train_w[rows]
+        return self.train_y[rows], weights, None if self.train_groups is None else self.train_groups[rows]
+
+    def score(self, predictions: Array) -> float:
+        """Return `metric` of `predictions` for the validation rows: [n], or [n, classes] for several classes."""
+        return point_score(self.metric, self.valid_y, predictions, self.valid_w, self.valid_groups)
 
 
-def higher_is_better(metric: str) -> bool:
-    """Return whether more of `metric` is better; SpecError when it is not one of `METRICS`.
-
-    >>> higher_is_better("auc"), higher_is_better("brier")
-    (True, False)
-    """
-    if metric not in METRICS:
-        raise SpecError([f"model.metric: '{metric}' is not a metric."], remedy=f"Known: {', '.join(METRICS)}.")
-    return METRICS[metric]
-
-
-def point_score(metric: str, y: Sequence[float] | Array, p: Sequence[float] | Array) -> float:
-    """Return the score of probabilities `p` for the answers `y` (0 or 1), both of shape [n], without an interval.
-
-    >>> point_score("auc", [0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
-    0.75
-    """
-    truth = np.asarray(y, dtype=np.float64)
-    answer = np.asarray(p, dtype=np.float64)
-    higher_is_better(metric)
-    if metric == "auc":
-        return _auc(truth, answer)
-    if metric == "accuracy":
-        return float(np.mean((answer > 0.5) == (truth > 0.5)))
-    if metric == "brier":
-        return float(np.mean((answer - truth) ** 2))
-    sure = np.clip(answer, NEVER_CERTAIN, 1 - NEVER_CERTAIN)
-    return float(-np.mean(truth * np.log(sure) + (1 - truth) * np.log1p(-sure)))
-
-
-def _auc(y: Array, p: Array) -> float:
-    """Return the share of pairs in which the positive ranks above the negative, ties counting half (Mann–Whitney)."""
-    negatives = np.sort(p[y < 0.5])
-    positives = np.sort(p[y > 0.5])
-    below = np.searchsorted(negatives, positives, "left")
-    not_above = np.searchsorted(negatives, positives, "right")
-    return float(np.mean((below + not_above) / 2)) / len(negatives)
+def _digest(problem: Problem) -> str:
+    """Return a digest of the rows, the question and its folds: equal ones are prepared once."""
+    found = blake2b(repr((problem.names, problem.categorical, problem.task, problem.classes)).encode(), digest_size=16)
+    parts = (
+        *(problem.train_x, problem.train_y, problem.train_w, problem.train_groups),
+        *(problem.valid_x, problem.valid_y, problem.valid_w, problem.valid_groups),
+        *(positions for fold in problem.folds for positions in fold),
+    )
+    for part in parts:
+        values = None if part is None else np.ascontiguousarray(part)
+        found.update(b"none" if values is None else f"{values.dtype}{values.shape}".encode())
+        if values is not None:
+            found.update(values.data)
+    return found.hexdigest()

@@ -1,134 +1,39 @@
-"""Where a sweep looks: the parameters a trainer knows, their good defaults, and the ranges searched."""
+"""Where a sweep looks: one space per trainer, checked before anything starts; and single configurations of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from itertools import islice
+from math import exp, log
+from random import Random
 
-from mlray.errors import SpecError
-from mlray.records import Trial
+from mlray.errors import InputError, SpecError
+from mlray.experiments._dimensions import Dimension, contains, flatten, nearest, ordered
+from mlray.experiments._faults import faults
+from mlray.experiments._known import KNOWN, SAFE, SEARCHED, Domain, Known, Value, closest
+from mlray.experiments._trainers import trainer
 from mlray.spec import Choice, Model, Range
 
-__all__ = ["KNOWN", "Configuration", "Domain", "Known", "Space", "check_space", "first_configurations", "spaces"]
+__all__ = [
+    "KNOWN",
+    "Configuration",
+    "Dimension",
+    "Domain",
+    "Known",
+    "Space",
+    "Value",
+    "check_space",
+    "compose",
+    "grid",
+    "placed",
+    "sample",
+    "size",
+    "space_of",
+    "spaces",
+    "within",
+]
 
-Value = float | int | str | bool | None
-Domain = Range | Choice | str | int | float | bool
-
-
-@dataclass(frozen=True)
-class Known:
-    """One parameter of a trainer: the values it can take at all."""
-
-    whole: bool
-    low: float
-    high: float
-
-    def problem(self, domain: Domain) -> str:
-        """Return what is wrong with `domain`, or an empty text."""
-        if isinstance(domain, Range):
-            values: tuple[str | int | float | bool, ...] = (domain.low, domain.high)
-        else:
-            values = domain.choices if isinstance(domain, Choice) else (domain,)
-        for value in values:
-            if isinstance(value, str | bool):
-                return f"'{value}' is not a number"
-            if self.whole and float(value) != int(value):
-                return f"{value} is not a whole number"
-            if not self.low <= value <= self.high:
-                return f"{value} lies outside {self.low:g} to {self.high:g}"
-        return ""
-
-
-_TINY, _MANY = 1e-6, 1e6
-
-KNOWN: Mapping[str, Mapping[str, Known]] = {
-    "xgboost": {
-        "learning_rate": Known(False, _TINY, 1),
-        "max_depth": Known(True, 1, 30),
-        "max_leaves": Known(True, 0, 65_536),
-        "min_child_weight": Known(False, 0, _MANY),
-        "subsample": Known(False, 0.01, 1),
-        "colsample_bytree": Known(False, 0.01, 1),
-        "colsample_bylevel": Known(False, 0.01, 1),
-        "colsample_bynode": Known(False, 0.01, 1),
-        "reg_lambda": Known(False, 0, _MANY),
-        "reg_alpha": Known(False, 0, _MANY),
-        "gamma": Known(False, 0, _MANY),
-        "max_delta_step": Known(False, 0, _MANY),
-        "scale_pos_weight": Known(False, _TINY, _MANY),
-        "max_cat_to_onehot": Known(True, 1, 10_000),
-    },
-    "hist_gradient_boosting": {
-        "learning_rate": Known(False, _TINY, 1),
-        "max_leaf_nodes": Known(True, 2, 65_536),
-        "max_depth": Known(True, 1, 100),
-        "min_samples_leaf": Known(True, 1, _MANY),
-        "l2_regularization": Known(False, 0, _MANY),
-        "max_features": Known(False, 0.01, 1),
-        "max_bins": Known(True, 2, 255),
-    },
-}
-"""Trainer → parameter → what it can be. Rounds are not among them: a sweep finds the best up to `model.rounds`."""
-
-
-def _span(low: float, high: float, *, log: bool = False) -> Range:
-    return Range(low=low, high=high, scale="log" if log else "linear")
-
-
-_SEARCHED: Mapping[str, Mapping[str, Domain]] = {
-    "xgboost": {
-        "learning_rate": _span(0.02, 0.3, log=True),
-        "max_depth": _span(3, 10),
-        "min_child_weight": _span(1.0, 64.0, log=True),
-        "subsample": _span(0.6, 1.0),
-        "colsample_bytree": _span(0.5, 1.0),
-        "reg_lambda": _span(0.1, 30.0, log=True),
-    },
-    "hist_gradient_boosting": {
-        "learning_rate": _span(0.02, 0.3, log=True),
-        "max_leaf_nodes": _span(8, 128, log=True),
-        "min_samples_leaf": _span(5, 200, log=True),
-        "l2_regularization": _span(0.01, 30.0, log=True),
-        "max_features": _span(0.4, 1.0),
-    },
-}
-
-_GOOD: Mapping[str, tuple[Mapping[str, Value], ...]] = {
-    "xgboost": (
-        {
-            "learning_rate": 0.1,
-            "max_depth": 6,
-            "min_child_weight": 8.0,
-            "subsample": 0.8,
-            "colsample_bytree": 0.8,
-            "reg_lambda": 1.0,
-        },
-        {
-            "learning_rate": 0.05,
-            "max_depth": 9,
-            "min_child_weight": 16.0,
-            "subsample": 0.8,
-            "colsample_bytree": 0.6,
-            "reg_lambda": 5.0,
-        },
-    ),
-    "hist_gradient_boosting": (
-        {
-            "learning_rate": 0.1,
-            "max_leaf_nodes": 31,
-            "min_samples_leaf": 20,
-            "l2_regularization": 1.0,
-            "max_features": 1.0,
-        },
-        {
-            "learning_rate": 0.05,
-            "max_leaf_nodes": 63,
-            "min_samples_leaf": 50,
-            "l2_regularization": 5.0,
-            "max_features": 0.6,
-        },
-    ),
-}
-"""Configurations that do well on most tables, the safest first."""
+COUNTED = 10_000
+"""A space of more configurations is as good as endless: nobody waits for its last one."""
 
 
 @dataclass(frozen=True)
@@ -144,39 +49,48 @@ class Space:
     """What a sweep searches for one trainer."""
 
     trainer: str
-    searched: Mapping[str, Range | Choice]
+    dimensions: tuple[Dimension, ...]
+    """Every parameter that is searched or counts only sometimes, each behind those it depends on."""
     fixed: Mapping[str, Value]
     """Parameters that keep one value: those the project fixed, and good defaults of those it left out."""
-    good: tuple[Mapping[str, Value], ...]
-    """Complete configurations to try first, moved into the ranges."""
+    ours: bool = False
+    """Whether the project named no parameter, and the ranges are mlray's own."""
+
+    @property
+    def searched(self) -> Mapping[str, Range | Choice]:
+        """Each parameter that has more than one value, with its domain; of several branches the first."""
+        found: dict[str, Range | Choice] = {}
+        for dimension in self.dimensions:
+            if isinstance(dimension.domain, Range | Choice) and dimension.searched:
+                found.setdefault(dimension.name, dimension.domain)
+        return found
 
 
 def check_space(model: Model) -> None:
     """Find every fault in `model.trainers` before anything starts.
 
     Raises:
-        SpecError: unknown trainers or parameters, each with the closest known, and values that cannot be.
+        SpecError: unknown trainers or parameters, each with the closest known, values that cannot be, conditions that
+            name nothing or can never be met, and a trainer without anything to search.
     """
-    problems = [problem for name, domains in model.trainers.items() for problem in _faults(name, domains)]
+    problems = [problem for name, domains in model.trainers.items() for problem in _problems(name, domains)]
     if problems:
         raise SpecError(problems, remedy="`mlray check` lists all faults of a project at once.")
 
 
-def _faults(name: str, domains: Mapping[str, Domain]) -> Iterator[str]:
-    if name not in KNOWN:
-        yield f"model.trainers: '{name}' is not a trainer{_closest(name, KNOWN)}"
-        return
-    for parameter, domain in domains.items():
-        where = f"model.trainers.{name}.{parameter}"
-        if parameter not in KNOWN[name]:
-            yield f"{where}: no such parameter{_closest(parameter, KNOWN[name])}"
-        elif fault := KNOWN[name][parameter].problem(domain):
-            yield f"{where}: {fault}."
-
-
-def _closest(name: str, known: Mapping[str, object]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.3)
-    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}."
+def _problems(name: str, domains: Mapping[str, Domain]) -> Iterator[str]:
+    where = f"model.trainers.{name}"
+    known: Mapping[str, Known | None] | None = KNOWN.get(name)
+    if known is None:
+        try:
+            known = getattr(trainer(name), "known", None)
+        except SpecError as error:
+            told = f" {error.problem}" if ":" in name else f" '{name}' is not a trainer{closest(name, KNOWN)}"
+            yield f"model.trainers:{told}"
+            return
+    if not domains and name not in SEARCHED:
+        yield f"{where}: nothing is searched; name a parameter and its range, as in `alpha: [0.01, 100, log]`."
+    yield from faults(where, domains, known)
 
 
 def spaces(model: Model) -> tuple[Space, ...]:
@@ -185,51 +99,125 @@ def spaces(model: Model) -> tuple[Space, ...]:
     A trainer without any parameter is searched over ranges that do well on most tables.
     """
     check_space(model)
-    return tuple(_space(name, domains or _SEARCHED[name]) for name, domains in model.trainers.items())
+    return tuple(_space(name, domains) for name, domains in model.trainers.items())
+
+
+def space_of(
+    trainer: str,
+    domains: Mapping[str, Domain],
+    *,
+    where: str = "space",
+    known: Mapping[str, Known | None] | None = None,
+) -> Space:
+    """Return the space of one trainer, or of a function, whose parameters are not `known` to mlray.
+
+    Raises:
+        SpecError: as `check_space` raises it, places beginning with `where`; an empty space.
+
+    >>> space_of("mine", {"rate": Range(low=0.1, high=1.0), "depth": 3}).fixed
+    {'depth': 3}
+    """
+    problems = list(faults(where, domains, known))
+    if not domains:
+        problems.append(f"{where}: it is empty; name a parameter and its range, as in rate=(0.01, 1.0, 'log').")
+    if problems:
+        raise SpecError(problems, remedy="Nothing was started.")
+    return _space(trainer, domains)
 
 
 def _space(name: str, domains: Mapping[str, Domain]) -> Space:
-    searched = {key: domain for key, domain in domains.items() if isinstance(domain, Range | Choice)}
-    constants = {key: domain for key, domain in domains.items() if not isinstance(domain, Range | Choice)}
-    fixed: dict[str, Value] = {**_GOOD[name][0], **constants}
-    good = []
-    for entry in _GOOD[name]:
-        moved = {key: _nearest(domain, entry.get(key)) for key, domain in searched.items()}
-        good.append({**fixed, **moved})
-    return Space(name, searched, {key: value for key, value in fixed.items() if key not in searched}, tuple(good))
+    found, _ = ordered(tuple(flatten(domains or SEARCHED.get(name, {}))))
+    always = {each.name: each.values[0] for each in found if each.values and not each.when and not each.searched}
+    named = {dimension.name for dimension in found}
+    safe = {key: value for key, value in SAFE.get(name, {}).items() if key not in named}
+    kept = tuple(dimension for dimension in found if dimension.when or dimension.searched)
+    return Space(name, kept, {**safe, **always}, ours=not domains)
 
 
-def _nearest(domain: Range | Choice, value: Value) -> Value:
-    """Return the value of `domain` that is closest to `value`; its middle when there is none."""
-    if isinstance(domain, Choice):
-        return value if value in domain.choices else domain.choices[0]
-    whole = isinstance(domain.low, int) and isinstance(domain.high, int)
-    if value is None or isinstance(value, str):
-        middle = (domain.low * domain.high) ** 0.5 if domain.scale == "log" else (domain.low + domain.high) / 2
-        value = middle
-    inside = min(max(value, domain.low), domain.high)
-    return round(inside) if whole else float(inside)
+def compose(space: Space, pick: Callable[[Dimension], Value]) -> Configuration:
+    """Return the configuration that takes `pick`'s value for every parameter that counts, asked in their order."""
+    params = dict(space.fixed)
+    for dimension in space.dimensions:
+        if dimension.counts(params):
+            params[dimension.name] = pick(dimension)
+    return Configuration(space.trainer, params)
 
 
-def first_configurations(model: Model, trials: int, warm: Sequence[Trial] = ()) -> tuple[Configuration, ...]:
-    """Return what is tried before any search: good defaults of every trainer, then the best of earlier sweeps.
+def placed(space: Space, params: Mapping[str, Value]) -> Configuration:
+    """Return the configuration of the space that is closest to `params`; parameters without a value take the middle."""
+    return compose(space, lambda dimension: nearest(dimension, params.get(dimension.name)))
 
-    With `warm` trials at hand one default per trainer is enough; at most half of the trials are defaults, and no
-    configuration comes twice. A warm trial of a trainer that the project no longer names is left out.
+
+def within(space: Space, params: Mapping[str, Value]) -> bool:
+    """Return whether `params` has a possible value for every parameter that counts, others left aside."""
+    return all(
+        dimension.name in params and contains(dimension, params[dimension.name])
+        for dimension in space.dimensions
+        if dimension.counts({**space.fixed, **params})
+    )
+
+
+def sample(space: Space, chance: Random) -> Configuration:
+    """Return a random configuration, even within each range on its scale.
+
+    >>> space = space_of("mine", {"depth": Range(low=2, high=9), "kind": Choice(choices=("a", "b"))})
+    >>> sample(space, Random(0))
+    Configuration(trainer='mine', params={'depth': 8, 'kind': 'b'})
     """
-    found = spaces(model)
-    known = {space.trainer for space in found}
-    deep = 1 if warm else 2
-    defaults = [
-        Configuration(space.trainer, space.good[depth])
-        for depth in range(deep)
-        for space in found
-        if depth < len(space.good)
-    ]
-    defaults = defaults[: max(1, (trials + 1) // 2)]
-    earlier = [Configuration(trial.trainer, dict(trial.params)) for trial in warm if trial.trainer in known]
-    chosen: list[Configuration] = []
-    for configuration in [*defaults, *earlier]:
-        if configuration not in chosen:
-            chosen.append(configuration)
-    return tuple(chosen[:trials])
+    return compose(space, lambda dimension: _drawn(dimension, chance))
+
+
+def _drawn(dimension: Dimension, chance: Random) -> Value:
+    domain = dimension.domain
+    if not isinstance(domain, Range):
+        return chance.choice(dimension.values or (None,))
+    # Half a step beyond both ends, so that the ends of a stepped range are drawn as often as what lies between.
+    step = domain.step or (1 if domain.whole else 0)
+    low, high = domain.low - step / 2, domain.high + step / 2
+    if domain.scale == "log":
+        low = max(low, domain.low / 2)
+        return domain.nearest(exp(chance.uniform(log(low), log(high))))
+    return domain.nearest(chance.uniform(low, high))
+
+
+def grid(space: Space) -> Iterator[Configuration]:
+    """Yield every configuration of a finite space, the last parameter changing fastest.
+
+    Raises:
+        InputError: a range has no end of values; the remedy says what has.
+
+    >>> space = space_of("mine", {"depth": Range(low=2, high=3), "kind": Choice(choices=("a", "b"))})
+    >>> [tuple(each.params.values()) for each in grid(space)]
+    [(2, 'a'), (2, 'b'), (3, 'a'), (3, 'b')]
+    """
+    for dimension in space.dimensions:
+        if dimension.all_values is None:
+            raise InputError(
+                f"The range of '{dimension.name}' has no end of values: it cannot be tried from end to end.",
+                remedy="Give it a step, or choices; or search it at random.",
+            )
+    yield from _from(space, 0, dict(space.fixed))
+
+
+def _from(space: Space, position: int, params: dict[str, Value]) -> Iterator[Configuration]:
+    if position == len(space.dimensions):
+        yield Configuration(space.trainer, params)
+        return
+    dimension = space.dimensions[position]
+    if not dimension.counts(params):
+        yield from _from(space, position + 1, params)
+        return
+    for value in dimension.all_values or ():
+        yield from _from(space, position + 1, {**params, dimension.name: value})
+
+
+def size(space: Space) -> int | None:
+    """Return how many configurations the space has; None where they are more than anybody tries.
+
+    >>> size(space_of("mine", {"depth": Range(low=2, high=9), "kind": Choice(choices=("a", "b"))}))
+    16
+    """
+    if any(dimension.all_values is None for dimension in space.dimensions):
+        return None
+    count = sum(1 for _ in islice(grid(space), COUNTED + 1))
+    return count if count <= COUNTED else None

@@ -7,7 +7,7 @@ from mlray.errors import InputError, OverBudget
 from mlray.experiments._orders import Look
 from mlray.experiments._problem import higher_is_better
 from mlray.experiments._space import Configuration
-from mlray.experiments._stopping import keeps_up, rungs
+from mlray.experiments._halving import keeps_up, rungs
 from mlray.records import Experiment, Trial
 
 __all__ = ["DONE", "Look", "Sweep"]

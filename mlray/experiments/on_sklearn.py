@@ -1,74 +1,217 @@
-"""scikit-learn's histogram gradient boosting as a trainer."""
+"""scikit-learn as a trainer: its histogram boosting round by round, any other estimator on more and more rows."""
 
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 
-from mlray.experiments._problem import Array, Problem
-from mlray.experiments._trainers import Params, Run
+from mlray.errors import SpecError
+from mlray.experiments._metrics import Array, Task
+from mlray.experiments._problem import Problem
+from mlray.experiments._trainers import ALL_ROWS, Params, Run
 from mlray.ports import Model
 
 # Read once, when OpenMP is loaded: threads that wait by spinning made a fit on a busy machine five times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-__all__ = ["HistGradientBoosting"]
+__all__ = ["Estimator", "HistGradientBoosting"]
 
 MOST_CODES = 32
 """A column with more codes is treated as a number: scikit-learn neither smooths rare codes nor takes more than 255."""
 
+FEWEST_ROWS = 20
+"""No estimator is asked to learn from fewer rows, however small the share."""
+
 
 class HistGradientBoosting:
-    """`HistGradientBoostingClassifier`; a model's content is a pickle: verify its signature before it is loaded."""
+    """`HistGradientBoostingClassifier` or `…Regressor`; a list is ranked by the relevance that the latter expects.
 
-    def prepare(self, problem: Problem, threads: int) -> Problem:  # noqa: ARG002 (scikit-learn bins inside `fit`)
-        """Return the problem, fit to be binned: scikit-learn has no binned form to keep."""
-        return replace(problem, train_x=_with_values(problem.train_x))
+    A model's content is a pickle: verify its signature before it is loaded.
+    """
 
-    def start(self, prepared: Problem, params: Params, seed: int, threads: int) -> Run:
+    tasks: tuple[Task, ...] = ("binary", "multiclass", "regression", "ranking")
+
+    def prepare(self, problem: Problem, threads: int) -> "_Rows":  # noqa: ARG002 (scikit-learn bins inside `fit`)
+        """Return the rows, fit to be binned: scikit-learn has no binned form to keep."""
+        return _Rows(problem, _with_values(problem.train_x))
+
+    def start(self, prepared: "_Rows", params: Params, seed: int, threads: int) -> Run:
         """Begin a configuration."""
-        return _Run(prepared, _classifier(prepared.train_x, prepared.categorical, params, seed), threads)
-
-    def fit(
-        self, x: Array, y: Array, categorical: Sequence[int], params: Params, rounds: int, seed: int, threads: int
-    ) -> bytes:
-        """Train `rounds` rounds and return the classifier as a pickle."""
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-        model = _classifier(x, categorical, params, seed).set_params(max_iter=rounds, warm_start=False)
-        with threadpool_limits(threads, user_api="openmp"):
-            model.fit(_with_values(x), y)
-        return pickle.dumps(model)
+        return _Rounds(prepared, params, seed, threads)
 
     def load(self, content: bytes) -> Model:
-        """Return the classifier. Reading a pickle can run code: only content whose signature was verified."""
-        return _Model(pickle.loads(content))  # noqa: S301
+        """Return the model. Reading a pickle can run code: only content whose signature was verified."""
+        return _read(content)
 
 
-class _Run:
-    def __init__(self, problem: Problem, model: Any, threads: int) -> None:
-        self._problem, self._model, self._threads = problem, model, threads
+class Estimator:
+    """Any scikit-learn estimator or pipeline, compared on more and more rows since it has no rounds.
+
+    Parameters are set by `set_params`, so those of a pipeline's steps have names such as `clf__C`. What is random and
+    was not fixed gets the trial's seed, and what can use threads gets its share. An estimator that takes no missing
+    values is put behind a median, one column for each code, and a common scale; a pipeline is left as it is. A
+    regressor also ranks: a list is put in the order of the relevance it expects.
+
+    A model's content is a pickle: verify its signature before it is loaded.
+    """
+
+    unit: Literal["rows"] = "rows"
+
+    def __init__(self, template: Any) -> None:
+        """Keep `template`, which is cloned for every configuration and never fitted itself."""
+        self._template = template
+        self.tasks: tuple[Task, ...] = ("binary", "multiclass") if _classifies(template) else ("regression", "ranking")
+        self.known: dict[str, None] = dict.fromkeys(template.get_params(deep=True))
+
+    def prepare(self, problem: Problem, threads: int) -> "_Rows":  # noqa: ARG002 (there is nothing to keep but the rows)
+        """Return the rows, and the order in which they are learnt from.
+
+        Raises:
+            SpecError: the rows have weights, and the estimator takes none.
+        """
+        if problem.train_w is not None:
+            _weights_name(self._template)
+        return _Rows(problem, problem.train_x)
+
+    def start(self, prepared: "_Rows", params: Params, seed: int, threads: int) -> Run:
+        """Begin a configuration."""
+        return _Shares(prepared, _configured(self._template, params, seed, threads), threads)
+
+    def load(self, content: bytes) -> Model:
+        """Return the model. Reading a pickle can run code: only content whose signature was verified."""
+        return _read(content)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A problem, and its training rows as the estimator takes them."""
+
+    problem: Problem
+    x: Array
+
+    @cached_property
+    def y(self) -> Array:
+        """The answers of the training rows; whole numbers where they are classes."""
+        y = self.problem.train_y
+        return y.astype(np.int64) if self.problem.classes else y
+
+    @cached_property
+    def order(self) -> Array:
+        """In which order rows are learnt from: drawn at random, each class as evenly spread as its rows allow.
+
+        The first of each class come first of all, so that the smallest share has every class.
+        """
+        drawn = np.random.default_rng(self.problem.seed).permutation(len(self.y))
+        if not self.problem.classes:
+            return drawn
+        answers = self.y[drawn]
+        place = np.empty(len(drawn))
+        for code in np.unique(answers):
+            mine = answers == code
+            place[mine] = np.arange(mine.sum()) / mine.sum()
+        return drawn[np.argsort(place, kind="stable")]
+
+    def share(self, hundredths: int) -> Array:
+        """Return the positions of so many hundredths of the rows, rising."""
+        if hundredths >= ALL_ROWS:
+            return np.arange(len(self.y))
+        fewest = min(len(self.y), max(FEWEST_ROWS, self.problem.classes))
+        return np.sort(self.order[: max(fewest, round(len(self.y) * hundredths / ALL_ROWS))])
+
+
+class _Rounds:
+    """Boosting that goes on where it was; the predictions on the way come from its stages."""
+
+    def __init__(self, rows: _Rows, params: Params, seed: int, threads: int) -> None:
+        self._rows, self._threads = rows, threads
+        self._model = _boosting(rows, params, seed)
+        self._yielded = 0
 
     def advance(self, marks: Sequence[int]) -> Iterator[tuple[int, Array]]:
-        from threadpoolctl import threadpool_limits
-
         # Each `fit` bins all rows again, so one brings all the rounds, and the scores on the way are told afterwards.
-        with threadpool_limits(self._threads, user_api="openmp"):
-            self._model.set_params(max_iter=marks[-1]).fit(self._problem.train_x, self._problem.train_y)
-            for rounds, staged in enumerate(self._model.staged_predict_proba(self._problem.valid_x), start=1):
+        problem = self._rows.problem
+        _grow(self._model, self._rows, marks[-1], self._threads)
+        if problem.final:
+            self._yielded = marks[-1]
+            yield marks[-1], np.empty(0)
+            return
+        with _limited(self._threads):
+            staged = self._model.staged_predict_proba if problem.classes else self._model.staged_predict
+            for rounds, answers in enumerate(staged(problem.valid_x), start=1):
                 if rounds in marks:
-                    yield rounds, np.asarray(staged[:, 1], dtype=np.float64)
+                    self._yielded = rounds
+                    yield rounds, _shaped(answers, self._model, problem.task, problem.classes)
+
+    def content(self) -> bytes:
+        model = self._model
+        if model.n_iter_ > self._yielded:
+            # Who stopped asking on the way wants the model of that moment, which can only be trained once more.
+            model = _grow(_fresh(model), self._rows, self._yielded, self._threads)
+        return _written(model, self._rows.problem)
+
+
+class _Shares:
+    """An estimator fitted anew on more and more rows, the smaller shares within the larger."""
+
+    def __init__(self, rows: _Rows, estimator: Any, threads: int) -> None:
+        self._rows, self._estimator, self._threads = rows, estimator, threads
+        self._fitted: Any = None
+
+    def advance(self, marks: Sequence[int]) -> Iterator[tuple[int, Array]]:
+        problem = self._rows.problem
+        for mark in marks:
+            with _limited(self._threads):
+                self._fitted = self._learnt(self._rows.share(mark))
+                answers = np.empty(0)
+                if not problem.final:
+                    answers = _predictions(self._fitted, problem.valid_x, problem.task, problem.classes)
+            yield mark, answers
+
+    def _learnt(self, chosen: Array) -> Any:
+        model, weights = _fresh(self._estimator), self._rows.problem.train_w
+        if not _takes_gaps(model):
+            model = _guarded(model, self._rows.problem.categorical, self._rows.x.shape[1])
+        weighted = {} if weights is None else {_weights_name(model): weights[chosen]}
+        return model.fit(self._rows.x[chosen], self._rows.y[chosen], **weighted)
+
+    def content(self) -> bytes:
+        return _written(self._fitted, self._rows.problem)
 
 
 class _Model:
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, task: Task, classes: int) -> None:
+        self._model, self._task, self._classes = model, task, classes
 
     def predict(self, values: Any) -> Array:
-        return np.asarray(self._model.predict_proba(values)[:, 1], dtype=np.float64)
+        return _predictions(self._model, values, self._task, self._classes)
+
+
+def _written(model: Any, problem: Problem) -> bytes:
+    return pickle.dumps({"model": model, "task": problem.task, "classes": problem.classes})
+
+
+def _read(content: bytes) -> Model:
+    found = pickle.loads(content)  # noqa: S301 (whoever calls has verified the signature)
+    if not isinstance(found, dict):  # written before there were other questions than those of yes and no
+        return _Model(found, "binary", 2)
+    return _Model(found["model"], found["task"], found["classes"])
+
+
+def _limited(threads: int) -> AbstractContextManager[object]:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    return threadpool_limits(threads)  # type: ignore[no-any-return]
+
+
+def _fresh(model: Any) -> Any:
+    from sklearn.base import clone
+
+    return clone(model)
 
 
 def _with_values(x: Array) -> Array:
@@ -77,10 +220,107 @@ def _with_values(x: Array) -> Array:
     return np.where(empty, np.float32(0), x) if empty.any() else x
 
 
-def _classifier(x: Array, categorical: Sequence[int], params: Params, seed: int) -> Any:
-    from sklearn.ensemble import HistGradientBoostingClassifier
+def _boosting(rows: _Rows, params: Params, seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    codes = [column for column in categorical if np.nanmax(x[:, column], initial=0) < MOST_CODES]
-    return HistGradientBoostingClassifier(
-        categorical_features=codes or None, early_stopping=False, warm_start=True, random_state=seed, **params
+    kind = HistGradientBoostingClassifier if rows.problem.classes else HistGradientBoostingRegressor
+    codes = [c for c in rows.problem.categorical if np.nanmax(rows.x[:, c], initial=0) < MOST_CODES]
+    return kind(categorical_features=codes or None, early_stopping=False, warm_start=True, random_state=seed, **params)
+
+
+def _grow(model: Any, rows: _Rows, rounds: int, threads: int) -> Any:
+    with _limited(threads):
+        return model.set_params(max_iter=rounds).fit(rows.x, rows.y, sample_weight=rows.problem.train_w)
+
+
+def _classifies(model: Any) -> bool:
+    """Return whether `model` tells classes apart; SpecError when it predicts nothing at all."""
+    from sklearn.base import is_classifier, is_regressor
+
+    if is_classifier(model) or is_regressor(model):
+        return bool(is_classifier(model))
+    if not hasattr(model, "predict"):
+        raise SpecError(
+            [f"{type(model).__name__} predicts nothing."],
+            remedy="A trainer is a classifier, a regressor, or a pipeline that ends in one.",
+        )
+    return hasattr(model, "predict_proba")
+
+
+def _configured(template: Any, params: Params, seed: int, threads: int) -> Any:
+    """Return a copy of `template` with `params`; what it leaves to chance or to all cores is given seed and threads."""
+    model = _fresh(template).set_params(**params)
+    usual = {"random_state": seed, "n_jobs": threads}
+    left = {name: usual.get(name.rpartition("__")[2]) for name, value in model.get_params().items() if value is None}
+    return model.set_params(**{name: value for name, value in left.items() if value is not None})
+
+
+def _weights_name(model: Any) -> str:
+    """Return under what name `model.fit` takes the weights of rows; SpecError when it takes none."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import has_fit_parameter
+
+    if isinstance(model, Pipeline):
+        name, last = model.steps[-1]
+        return f"{name}__{_weights_name(last)}"
+    if has_fit_parameter(model, "sample_weight"):
+        return "sample_weight"
+    raise SpecError(
+        [f"{type(model).__name__} takes no weights, and the rows have some."],
+        remedy="Leave out weights and class weights, or this trainer.",
     )
+
+
+def _takes_gaps(model: Any) -> bool:
+    """Return whether `model` can be given the rows as they are."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils import get_tags
+
+    return isinstance(model, Pipeline) or bool(get_tags(model).input_tags.allow_nan)
+
+
+def _guarded(model: Any, categorical: Sequence[int], width: int) -> Any:
+    """Return `model` behind what fills gaps, gives each code a column of its own, and brings numbers to one scale."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline, make_pipeline
+    from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+    from sklearn.utils import get_tags
+
+    scale = MinMaxScaler(clip=True) if get_tags(model).input_tags.positive_only else StandardScaler()
+    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), scale)
+    codes = make_pipeline(
+        SimpleImputer(strategy="constant", fill_value=-1, keep_empty_features=True),
+        OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CODES, sparse_output=False),
+    )
+    columns = ColumnTransformer(
+        [
+            ("numbers", numbers, [column for column in range(width) if column not in categorical]),
+            ("codes", codes, list(categorical)),
+        ]
+    )
+    return Pipeline([("columns", columns), ("model", model)])
+
+
+def _predictions(model: Any, x: Array, task: Task, classes: int) -> Array:
+    """Return what `model` says of `x`: probabilities of 1, of each class, or numbers."""
+    if task in ("regression", "ranking"):
+        return np.asarray(model.predict(x), dtype=np.float64).reshape(len(x))
+    if hasattr(model, "predict_proba"):
+        return _shaped(model.predict_proba(x), model, task, classes)
+    if hasattr(model, "decision_function"):
+        margins = np.asarray(model.decision_function(x), dtype=np.float64)
+        # Two classes have one margin, which is that of the second; several compete.
+        margins = np.column_stack([np.zeros(len(x)), margins]) if margins.ndim == 1 else margins
+        odds = np.exp(margins - margins.max(axis=1, keepdims=True))
+        return _shaped(odds / odds.sum(axis=1, keepdims=True), model, task, classes)
+    return _shaped(model.predict(x)[:, None] == model.classes_, model, task, classes)
+
+
+def _shaped(answers: Array, model: Any, task: Task, classes: int) -> Array:
+    """Return numbers as they are, and probabilities in the order of the codes: classes never seen have 0."""
+    if task in ("regression", "ranking"):
+        return np.asarray(answers, dtype=np.float64)
+    every = np.zeros((len(answers), classes))
+    every[:, model.classes_.astype(int)] = answers
+    return every[:, 1].copy() if task == "binary" else every

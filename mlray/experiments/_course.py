@@ -1,0 +1,122 @@
+"""A sweep under way: its state behind a lock, its clock, and who listens. Lanes of any kind work for it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, RLock
+
+from mlray.clock import SystemClock
+from mlray.experiments._orders import Pack, Shown
+from mlray.experiments._plan import Done, Wait
+from mlray.experiments._problem import Problem
+from mlray.experiments._sweep import Sweep
+from mlray.ports import Progress
+from mlray.records import Experiment, Trial
+
+__all__ = ["Course", "Heard"]
+
+Heard = Callable[[Sequence[Trial], Mapping[int, bytes]], None]
+"""Whoever wants finished trials, and the models that came with some of them, by trial number."""
+
+LOOK_FOR_STOP = 0.5
+"""Seconds between two looks whether somebody has asked the sweep to stop."""
+
+
+@dataclass(eq=False)
+class Course:
+    """One sweep while lanes work for it: whatever they ask or tell goes through here, one at a time."""
+
+    sweep: Sweep
+    problem: Problem
+    progress: Progress
+    heard: Heard | None = None
+    stop_file: Path | None = None
+    """A file that stops the sweep once it is there: how `mlray sweep stop` reaches it."""
+    before: float = 0.0
+    """Seconds that the sweep had run before it was taken up again."""
+    ended: Event = field(default_factory=Event)
+    _lock: RLock = field(default_factory=RLock)
+    _models: dict[int, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Start the sweep's clock."""
+        self._clock = SystemClock()
+        self._began = self._clock.ticks() - self.before
+        self._next_look = 0.0
+        self._best: tuple[int, float | None] | None = None
+        self._told = -1
+
+    @property
+    def now(self) -> float:
+        """Seconds since the sweep began."""
+        return self._clock.ticks() - self._began
+
+    @property
+    def name(self) -> str:
+        """The sweep's name."""
+        return self.sweep.plan.name
+
+    def next_pack(self, lane: str) -> Pack | Wait | Done:
+        """Return what `lane` is to do next."""
+        with self._lock:
+            self._heed_stop()
+            answer = self.sweep.next_pack(lane, self.now)
+            self._after()
+            return answer
+
+    def shown(self, lane: str, shown: Shown) -> bool:
+        """Take note of what `lane` has shown; False where the order is to be stopped."""
+        with self._lock:
+            self._heed_stop()
+            if shown.model:
+                self._models[shown.number] = shown.model
+            go_on = self.sweep.shown(lane, shown, self.now)
+            self._after()
+            return go_on
+
+    def lost(self, lane: str) -> None:
+        """Take note that `lane` has died, or gives back all it had."""
+        with self._lock:
+            self.sweep.lost(lane, self.now)
+            self._after()
+
+    def stop(self, because: str = "it was told to stop") -> None:
+        """End the sweep: nothing new is begun, what runs ends at its next look, and the best so far is kept."""
+        with self._lock:
+            self.sweep.stop(because)
+            self._after()
+
+    def experiment(self) -> Experiment:
+        """Return the record of the whole sweep; raises as `Sweep.experiment` does."""
+        with self._lock:
+            return self.sweep.experiment(self.now)
+
+    def close(self) -> None:
+        """Write down what the journal still holds back."""
+        with self._lock:
+            if self.sweep.journal is not None:
+                self.sweep.journal.close()
+            if self.stop_file is not None:
+                self.stop_file.unlink(missing_ok=True)
+
+    def _heed_stop(self) -> None:
+        if self.stop_file is None or self.now < self._next_look:
+            return
+        self._next_look = self.now + LOOK_FOR_STOP
+        if self.stop_file.exists():
+            self.sweep.stop("it was told to stop")
+
+    def _after(self) -> None:
+        """Tell those who listen, and note whether the sweep is over."""
+        finished = self.sweep.take_finished()
+        if finished and self.heard is not None:
+            self.heard(finished, {t.number: self._models[t.number] for t in finished if t.number in self._models})
+        for trial in finished:
+            self._models.pop(trial.number, None)
+        seen = self.sweep.progress(self.now)
+        best = (seen.best.number, seen.best.score) if seen.best else None
+        if seen.done != self._told or best != self._best:
+            self._told, self._best = seen.done, best
+            self.progress(seen.done, seen.trials, str(seen))
+        if self.sweep.over:
+            self.ended.set()

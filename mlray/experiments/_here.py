@@ -1,0 +1,91 @@
+"""Lanes as threads of this process: a sweep without Ray, and the first results while Ray's lanes boot."""
+
+import os
+from collections.abc import Callable, Sequence
+from threading import Thread
+
+from mlray.experiments._course import Course
+from mlray.experiments._leased import Leased
+from mlray.experiments._orders import Pack, Shown
+from mlray.experiments._plan import Done, Wait
+from mlray.experiments._work import FREE, Permit, Worker
+
+__all__ = ["Threads", "cores"]
+
+PATIENCE = 1.0
+"""Seconds that a lane of this process waits for a lease before it gives its pack back."""
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Threads:
+    """Lanes in this process that share one worker, and with it the prepared rows."""
+
+    def __init__(
+        self,
+        course: Course,
+        worker: Worker,
+        width: int,
+        *,
+        until: Callable[[], bool] = lambda: False,
+        leases: Sequence[Leased] = (),
+    ) -> None:
+        """Start `width` lanes; each leaves when the sweep is done, or between two packs once `until()` holds.
+
+        With `leases`, one for each lane, a lane works only while it has its own.
+        """
+        self._course, self._worker, self._until = course, worker, until
+        lanes = [(f"here/{n}", leases[n] if leases else None) for n in range(width)]
+        self._threads = [Thread(target=self._lane, args=lane, daemon=True) for lane in lanes]
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait until every lane has left."""
+        for thread in self._threads:
+            thread.join()
+
+    def _lane(self, lane: str, lease: Leased | None) -> None:
+        try:
+            while not self._until():
+                answer = self._course.next_pack(lane)
+                if isinstance(answer, Done):
+                    return
+                if isinstance(answer, Wait):
+                    self._course.ended.wait(answer.seconds)
+                else:
+                    self._pack(lane, answer, lease)
+        finally:
+            # However it ends, nobody may wait for this lane's orders for ever.
+            self._course.lost(lane)
+
+    def _pack(self, lane: str, pack: Pack, lease: Leased | None) -> None:
+        if lease is None:
+            self._work(lane, pack, FREE)
+        elif lease.take(PATIENCE):
+            try:
+                self._work(lane, pack, lease)
+            finally:
+                lease.give()
+        else:
+            for order in pack.orders:
+                self._course.shown(lane, Shown(order.number, done=True, returned=True))
+
+    def _work(self, lane: str, pack: Pack, permit: Permit) -> None:
+        verdict = _Verdict(permit)
+        for shown in self._worker.work(pack, verdict):
+            verdict.go_on = self._course.shown(lane, shown)
+
+
+class _Verdict:
+    """What the sweep said of the last look, and whoever else has a say."""
+
+    def __init__(self, other: Permit) -> None:
+        self.go_on = True
+        self._other = other
+
+    def may_go_on(self) -> bool:
+        return self.go_on and self._other.may_go_on()

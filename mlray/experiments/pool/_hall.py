@@ -1,0 +1,196 @@
+"""Which lane does what: jobs are given out, and what comes back is folded into the sweep it belongs to. No Ray."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from threading import RLock
+
+from mlray.clock import SystemClock
+from mlray.experiments._course import Course
+from mlray.experiments._orders import Pack, Shown
+from mlray.experiments._plan import Wait
+from mlray.experiments.lanes._job import Job, Task
+
+__all__ = ["Hall", "Slot"]
+
+REST = 15.0
+"""Seconds of one rest; a new sweep wakes all who rest."""
+PATIENCE = 5.0
+"""Seconds that a pack waits for a lease before it goes back: another lane may have one."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """Room for one lane on one node."""
+
+    lane: str
+    node: str = ""
+    """Address of the node; empty where there is only one."""
+    ready: bool = False
+    """Whether its process is up."""
+    given_back: int = 0
+    """How often in a row it came back without a lease."""
+
+
+@dataclass
+class _Running:
+    slot: Slot
+    job: Job
+    course: Course | None = None
+    open: dict[int, Shown] = field(default_factory=dict)
+    """Last word on each order that is not done."""
+
+
+class Hall:
+    """The lanes of one pool and the sweeps they work for; Tune's thread and those who start sweeps share it."""
+
+    def __init__(self, pool: str, slots: Iterable[Slot], keep: float) -> None:
+        """Take the room there is; after `keep` seconds without a sweep the pool closes."""
+        self.pool, self.keep = pool, keep
+        self._clock = SystemClock()
+        self._lock = RLock()
+        self._free: list[Slot] = list(slots)
+        self._known = {slot.lane for slot in self._free}
+        self._ready: set[str] = set()
+        self._running: dict[str, _Running] = {}
+        self._courses: list[tuple[Course, Task]] = []
+        self._turn = 0
+        self._idle_since = self._clock.ticks()
+        self.closed = False
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes there is room for."""
+        return len(self._known)
+
+    @property
+    def ready(self) -> int:
+        """How many lanes are up."""
+        return len(self._ready)
+
+    def attach(self, course: Course, task: Task) -> bool:
+        """Let the lanes work for `course`; False when the pool has closed."""
+        with self._lock:
+            if self.closed:
+                return False
+            self._courses.append((course, task))
+            return True
+
+    def detach(self, course: Course) -> None:
+        """Let nobody begin anything for `course` any more."""
+        with self._lock:
+            self._courses = [pair for pair in self._courses if pair[0] is not course]
+            self._idle_since = self._clock.ticks()
+
+    def grow(self, slots: Iterable[Slot]) -> None:
+        """Add room that was not known before, as when a node has come up."""
+        with self._lock:
+            for slot in slots:
+                if slot.lane not in self._known:
+                    self._known.add(slot.lane)
+                    self._free.append(slot)
+
+    def close(self) -> None:
+        """Give out no more jobs."""
+        with self._lock:
+            self.closed = True
+
+    def next(self, trial: str) -> Job | None:
+        """Return the job of a new Tune trial; None while every lane has one, or when the pool has closed."""
+        with self._lock:
+            if self.closed or not self._free:
+                return None
+            slot = self._free.pop(0)
+            running = self._choose(slot)
+            if running is None:
+                self._free.insert(0, slot)
+                self.closed = True
+                return None
+            self._running[trial] = running
+            return running.job
+
+    def node_of(self, trial: str) -> str:
+        """Return the address of the node that a trial's lane is on; empty where it does not matter."""
+        with self._lock:
+            return self._running[trial].slot.node
+
+    def _choose(self, slot: Slot) -> _Running | None:
+        """Return what the lane in `slot` is to do; None when nobody has needed it for long."""
+        if not slot.ready:
+            # It boots first: what it were given now would wait for seconds, and somebody else can have it at once.
+            task = self._courses[0][1] if self._courses else None
+            return _Running(slot, Job(slot.lane, self.pool, task))
+        wait: float | None = None
+        for course, task in self._in_turn():
+            answer = course.next_pack(slot.lane)
+            if isinstance(answer, Pack):
+                patience = PATIENCE if slot.given_back < 2 else REST
+                running = _Running(slot, Job(slot.lane, self.pool, task, answer, patience), course)
+                running.open = {order.number: Shown(order.number) for order in answer.orders}
+                return running
+            if isinstance(answer, Wait):
+                wait = answer.seconds if wait is None else min(wait, answer.seconds)
+        if wait is not None:
+            return _Running(slot, Job(slot.lane, self.pool, patience=min(REST, max(0.05, wait))))
+        left = self.keep - (self._clock.ticks() - self._idle_since)
+        if not self._courses and left <= 0:
+            return None
+        return _Running(slot, Job(slot.lane, self.pool, patience=min(REST, max(0.2, left))))
+
+    def _in_turn(self) -> Sequence[tuple[Course, Task]]:
+        self._turn += 1
+        at = self._turn % len(self._courses) if self._courses else 0
+        return [*self._courses[at:], *self._courses[:at]]
+
+    def told(self, trial: str, shown: list[Shown]) -> bool:
+        """Fold what a running job has shown, and empty the list; False when nothing of the job is wanted any more."""
+        with self._lock:
+            running = self._running.get(trial)
+            news = list(shown)
+            shown.clear()
+            if running is None or running.course is None:
+                return True
+            wanted = dict.fromkeys(running.open, True)
+            for word in news:
+                go_on = running.course.shown(running.slot.lane, word)
+                wanted[word.number] = go_on
+                if word.done:
+                    running.open.pop(word.number, None)
+                elif word.number in running.open:
+                    running.open[word.number] = word
+            return not running.open or any(wanted[number] for number in running.open)
+
+    def ended(self, trial: str, shown: list[Shown]) -> None:
+        """Close a job: its lane is free again, and orders that Tune cut off in the middle are over."""
+        with self._lock:
+            self.told(trial, shown)
+            running = self._running.pop(trial, None)
+            if running is None:
+                return
+            self._ready.add(running.slot.lane)
+            running.slot.ready = True
+            if running.course is not None:
+                for number, last in running.open.items():
+                    over = Shown(
+                        number, seconds=last.seconds, cpu_seconds=last.cpu_seconds, done=True, cut=True
+                    )
+                    running.course.shown(running.slot.lane, over)
+            self._free.append(running.slot)
+
+    def returned(self, trial: str, shown: Sequence[Shown]) -> None:
+        """Note whether the job came back without a lease: such a lane waits longer for the next."""
+        running = self._running.get(trial)
+        if running is not None and running.job.pack is not None:
+            back = bool(shown) and all(word.returned for word in shown)
+            running.slot.given_back = running.slot.given_back + 1 if back else 0
+
+    def lost(self, trial: str) -> None:
+        """Close a job whose lane has died: what it had is done by others, and its room is free for a new process."""
+        with self._lock:
+            running = self._running.pop(trial, None)
+            if running is None:
+                return
+            running.slot.ready = False
+            self._ready.discard(running.slot.lane)
+            if running.course is not None:
+                running.course.lost(running.slot.lane)
+            self._free.append(running.slot)
