@@ -1,0 +1,127 @@
+"""What a caller of `mlray.sweep` said, checked: every fault is told before anything starts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mlray.errors import InputError, NotFoundError, SpecError
+from mlray.experiments import BUILT_IN, Search, read_domains
+from mlray.plugins import names
+from mlray.ports import Progress
+from mlray.spec import Model, model_of
+
+__all__ = ["Asked", "by_trainer", "domains_of", "journal_of", "search_of", "spec_of"]
+
+FOLDER = Path(".mlray") / "sweeps"
+"""Where journals lie when nothing else is said: where a project in this folder would have them."""
+_DOMAIN_KEYS = {"choices", "range", "low", "high", "when"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every kind of sweep is told."""
+
+    model: Model
+    search: Search | None
+    folder: Path
+    resumed: Path | None
+    price: Decimal
+    """USD of one CPU for one second."""
+    tenant: str
+    progress: Progress
+
+
+def spec_of(values: Mapping[str, object], trainers: Mapping[str, object]) -> Model:
+    """Return the section `model` for what was said; what is None was not said. SpecError as of `model_of`."""
+    return model_of({**{key: value for key, value in values.items() if value is not None}, "trainers": trainers})
+
+
+def by_trainer(space: object, trainer: str) -> dict[str, Mapping[str, object]]:
+    """Return trainer → parameter → domain: `space` itself, or `space` as the one of `trainer`.
+
+    Raises:
+        SpecError: it is no mapping, or partly of one kind and partly of the other.
+
+    >>> by_trainer({"max_depth": [3, 9]}, "xgboost")
+    {'xgboost': {'max_depth': [3, 9]}}
+    """
+    if space is None:
+        return {trainer: {}}
+    if not isinstance(space, Mapping):
+        raise SpecError(
+            [f"space is {space!r}, not parameter → range."], remedy='Write {"max_depth": [3, 9]}, or one per trainer.'
+        )
+    sections = [key for key, value in space.items() if isinstance(value, Mapping) and not _DOMAIN_KEYS & set(value)]
+    if not sections:
+        return {trainer: dict(space)}
+    others = [str(key) for key in space if key not in sections]
+    if others:
+        raise SpecError(
+            [f"space holds trainers ({', '.join(map(str, sections))}) and parameters ({', '.join(others)}) side by side."],
+            remedy='Write {"trainer": {"parameter": …}} for all of them.',
+        )
+    return {str(key): dict(space[key]) for key in sections}
+
+
+def domains_of(space: Mapping[str, object]) -> dict[str, Any]:
+    """Return parameter → domain for plain forms and for `ray.tune`'s own; SpecError where one is neither."""
+    if any(_of_tune(value) for value in space.values()):
+        from mlray.experiments.tune.on_ray import from_tune
+
+        return dict(from_tune(space))
+    return dict(read_domains(space))
+
+
+def _of_tune(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return "grid_search" in value or any(_of_tune(part) for part in value.values())
+    return type(value).__module__.startswith("ray.")
+
+
+def check_trainers(trainers: Mapping[str, object]) -> None:
+    """Refuse names that are no trainers; SpecError with the closest."""
+    known = (*BUILT_IN, *names("trainers"))
+    for name in trainers:
+        if name not in known and ":" not in name:
+            near = get_close_matches(name, known, n=1, cutoff=0.3)
+            hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}; or package.module:Name."
+            raise SpecError([f"space: '{name}' is not a trainer."], remedy=hint)
+
+
+def search_of(search: object, model: Model) -> Search | None:
+    """Return the search that was passed; None where a word or nothing was, which the model's `searcher` holds.
+
+    Raises:
+        InputError: it neither asks and tells nor is one of Ray Tune's searchers.
+    """
+    if search is None or isinstance(search, str):
+        return None
+    if hasattr(search, "ask") and hasattr(search, "tell"):
+        return search  # type: ignore[no-any-return]
+    if hasattr(search, "suggest") and hasattr(search, "on_trial_complete"):
+        from mlray.experiments import Recipe
+        from mlray.experiments.tune.on_ray import Tuned
+
+        recipe = Recipe(model.model_dump(mode="json", exclude_defaults=True), model.seed, higher=True)
+        return Tuned(search, recipe.spaces(), seed=model.seed)
+    raise InputError(
+        f"search is {search!r}, which cannot search.",
+        remedy="Pass 'tpe', 'random', an object with ask and tell, or one of ray.tune.search.",
+    )
+
+
+def journal_of(resume: Path | str | None, folder: Path) -> Path | None:
+    """Return the journal that `resume` names: a file, or a sweep in `folder`; NotFoundError where there is none."""
+    if resume is None:
+        return None
+    path = Path(resume)
+    found = path if path.suffix == ".jsonl" else folder / f"{resume}.jsonl"
+    if not found.is_file():
+        known = [one.stem for one in folder.glob("*.jsonl")]
+        near = get_close_matches(path.stem, known, n=1, cutoff=0.3)
+        hint = f"Did you mean '{near[0]}'?" if near else f"`mlray sweep list --folder {folder}` names them."
+        raise NotFoundError(f"There is no sweep to resume: {found}.", remedy=hint)
+    return found
