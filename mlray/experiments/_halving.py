@@ -3,11 +3,13 @@
 Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020 (arXiv 1810.05934).
 """
 
+from array import array
+from bisect import insort
 from collections.abc import Mapping, Sequence
 
-import numpy as np
+from mlray.experiments._orders import Look
 
-__all__ = ["ETA", "keeps_up", "marks", "past_its_best", "rungs"]
+__all__ = ["ETA", "Rungs", "behind", "keeps_up", "marks", "past_its_best", "rungs"]
 
 ETA = 3
 """One in `ETA` configurations goes on from each rung."""
@@ -54,11 +56,64 @@ def keeps_up(score: float, others: Sequence[float], *, higher: bool, eta: int = 
     >>> keeps_up(0.70, [0.71, 0.72], higher=True)
     True
     """
-    if len(others) < eta:
-        return True
     sign = 1.0 if higher else -1.0
-    cut = float(np.quantile([sign * other for other in others], 1 - 1 / eta))
-    return sign * score >= cut
+    cut = _cut(sorted(sign * other for other in others), eta)
+    return cut is None or sign * score >= cut
+
+
+def _cut(reached: Sequence[float], eta: int) -> float | None:
+    """Return the value above which the best of one in `eta` lie, of values in ascending order; None for too few."""
+    if len(reached) < eta:
+        return None
+    place = (len(reached) - 1) * (1 - 1 / eta)
+    below = int(place)
+    low, high = reached[below], reached[min(below + 1, len(reached) - 1)]
+    # Rounded up, the line between two values would end above the higher one, and stop the best of all.
+    return min(low + (high - low) * (place - below), high)
+
+
+def behind(looks: Sequence[Look], cuts: Mapping[int, float], *, higher: bool) -> bool:
+    """Return whether a trial with `looks` so far is to end at the last of them, which `cuts` may ask a score of.
+
+    >>> behind([Look(11, 0.70)], {11: 0.72}, higher=True), behind([Look(12, 0.70)], {11: 0.72}, higher=True)
+    (True, False)
+    """
+    cut = cuts.get(looks[-1].rounds) if looks else None
+    if cut is None:
+        return False
+    return looks[-1].score < cut if higher else looks[-1].score > cut
+
+
+class Rungs:
+    """What the trials of one sweep reached at each rung but the last, where nothing is left to stop.
+
+    Eight bytes for each trial and rung are all that is kept.
+
+    >>> seen = Rungs(120, higher=True)
+    >>> [seen.record(40, score) for score in (0.70, 0.71, 0.72, 0.69)]
+    [True, True, True, False]
+    >>> {rung: round(cut, 3) for rung, cut in seen.cuts().items()}
+    {40: 0.71}
+    """
+
+    def __init__(self, rounds: int, *, higher: bool, eta: int = ETA) -> None:
+        """Compare trials of at most `rounds` rounds; the best of one in `eta` go on from each rung."""
+        self._sign, self._eta = (1.0 if higher else -1.0), eta
+        self._reached = {rung: array("d") for rung in rungs(rounds, eta)[:-1]}
+
+    def record(self, rounds: int, score: float) -> bool:
+        """Take note of a score, and return whether its trial keeps up; it does wherever there is no rung."""
+        reached = self._reached.get(rounds)
+        if reached is None:
+            return True
+        cut = _cut(reached, self._eta)
+        insort(reached, self._sign * score)
+        return cut is None or self._sign * score >= cut
+
+    def cuts(self) -> dict[int, float]:
+        """Return the score that must be reached at each rung; a rung that too few have seen has none."""
+        cuts = {rung: _cut(reached, self._eta) for rung, reached in self._reached.items()}
+        return {rung: self._sign * cut for rung, cut in cuts.items() if cut is not None}
 
 
 def past_its_best(scores: Mapping[int, float], rounds: int, *, higher: bool) -> bool:

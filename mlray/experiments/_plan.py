@@ -5,13 +5,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from mlray.experiments._problem import higher_is_better
-from mlray.records import Trial
+from mlray.records import Record, Trial
 
 __all__ = ["Done", "Kept", "Plan", "SweepProgress", "Wait"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     """What one sweep is to do, and what it may cost."""
 
     name: str

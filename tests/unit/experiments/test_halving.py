@@ -3,6 +3,8 @@
 import pytest
 
 from mlray.experiments import keeps_up, marks, past_its_best, rungs
+from mlray.experiments._halving import Rungs, behind
+from mlray.experiments._orders import Look
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,41 @@ def test_the_best_third_goes_on(score, others, higher, goes_on):
 )
 def test_a_trial_ends_a_third_of_all_rounds_after_its_best(scores, higher, over):
     assert past_its_best(scores, 120, higher=higher) is over
+
+
+@pytest.mark.parametrize(
+    ("looks", "higher", "ends"),
+    [
+        ([], True, False),
+        ([(40, 0.69)], True, True),
+        ([(40, 0.70)], True, False),
+        ([(40, 0.69), (50, 0.69)], True, False),
+        ([(30, 0.1)], True, False),
+        ([(40, 0.71)], False, True),
+        ([(40, 0.69)], False, False),
+    ],
+    ids=["nothing seen", "below", "at the cut", "past the rung", "before it", "high loss", "low loss"],
+)
+def test_a_lane_ends_a_trial_that_misses_the_cut_of_its_last_look(looks, higher, ends):
+    assert behind([Look(*look) for look in looks], {40: 0.70}, higher=higher) is ends
+
+
+@pytest.mark.parametrize(("higher", "cut"), [(True, 0.8), (False, 0.6)])
+def test_a_rung_asks_for_the_best_third_of_what_was_reached_there(higher, cut):
+    seen = Rungs(120, higher=higher)
+    going = [seen.record(40, score) for score in (0.5, 0.6, 0.7, 0.8, 0.9, 0.5, 0.9)]
+    assert going == [True, True, True, higher, higher, not higher, higher]
+    assert seen.cuts() == {40: pytest.approx(cut)}
+
+
+def test_a_rung_that_few_have_seen_asks_for_nothing():
+    seen = Rungs(120, higher=True)
+    seen.record(40, 0.9)
+    seen.record(40, 0.8)
+    assert seen.cuts() == {}
+
+
+def test_only_rungs_before_the_last_are_compared():
+    seen = Rungs(120, higher=True)
+    assert all(seen.record(rounds, score) for rounds in (39, 120) for score in (0.9, 0.9, 0.9, 0.1))
+    assert seen.cuts() == {}
