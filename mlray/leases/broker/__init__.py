@@ -1,0 +1,1 @@
+"""The broker: one process per cluster that grants leases."""
