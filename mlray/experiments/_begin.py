@@ -23,10 +23,6 @@ from mlray.spec import Model
 
 __all__ = ["Wanted", "begin", "finish", "search_for"]
 
-STOP = ".stop"
-"""Ending of the file beside a sweep's journal that stops it."""
-
-
 @dataclass(frozen=True)
 class Wanted:
     """What a sweep is asked to do besides its problem and its space."""
@@ -106,11 +102,14 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
     if history is not None:
         plan = replace(history.plan, trials=wanted.trials, seconds=wanted.seconds, budget=wanted.budget, lanes=wanted.lanes)
     sweep = Sweep(plan, search_for(model, problem, wanted), journal, history)
-    stop = Path(journal.path).with_suffix(STOP) if journal.path else None
-    if stop is not None:
-        stop.unlink(missing_ok=True)
     return Course(
-        sweep, problem, wanted.progress, wanted.heard, stop, before=history.seconds if history is not None else 0.0
+        sweep,
+        journal,
+        problem,
+        wanted.progress,
+        wanted.heard,
+        Path(journal.path) if journal.path else None,
+        before=history.seconds if history is not None else 0.0,
     )
 
 

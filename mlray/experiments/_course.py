@@ -6,6 +6,9 @@ from pathlib import Path
 from threading import Event, RLock
 
 from mlray.clock import SystemClock
+from mlray.experiments._command import forget_stop, stop_asked
+from mlray.experiments._ending import COMMAND
+from mlray.experiments._journal import Journal
 from mlray.experiments._orders import Pack, Shown
 from mlray.experiments._plan import Done, Wait
 from mlray.experiments._problem import Problem
@@ -27,11 +30,12 @@ class Course:
     """One sweep while lanes work for it: whatever they ask or tell goes through here, one at a time."""
 
     sweep: Sweep
+    written: Journal
     problem: Problem
     progress: Progress
     heard: Heard | None = None
-    stop_file: Path | None = None
-    """A file that stops the sweep once it is there: how `mlray sweep stop` reaches it."""
+    journal: Path | None = None
+    """The sweep's journal: a request to stop is a file beside it."""
     before: float = 0.0
     """Seconds that the sweep had run before it was taken up again."""
     ended: Event = field(default_factory=Event)
@@ -40,6 +44,8 @@ class Course:
 
     def __post_init__(self) -> None:
         """Start the sweep's clock."""
+        if self.journal is not None:
+            forget_stop(self.journal)
         self._clock = SystemClock()
         self._began = self._clock.ticks() - self.before
         self._next_look = 0.0
@@ -80,7 +86,7 @@ class Course:
             self.sweep.lost(lane, self.now)
             self._after()
 
-    def stop(self, because: str = "it was told to stop") -> None:
+    def stop(self, because: str = COMMAND) -> None:
         """End the sweep: nothing new is begun, what runs ends at its next look, and the best so far is kept."""
         with self._lock:
             self.sweep.stop(because)
@@ -94,17 +100,16 @@ class Course:
     def close(self) -> None:
         """Write down what the journal still holds back."""
         with self._lock:
-            if self.sweep.journal is not None:
-                self.sweep.journal.close()
-            if self.stop_file is not None:
-                self.stop_file.unlink(missing_ok=True)
+            self.written.close()
+            if self.journal is not None:
+                forget_stop(self.journal)
 
     def _heed_stop(self) -> None:
-        if self.stop_file is None or self.now < self._next_look:
+        if self.journal is None or self.now < self._next_look:
             return
         self._next_look = self.now + LOOK_FOR_STOP
-        if self.stop_file.exists():
-            self.sweep.stop("it was told to stop")
+        if stop_asked(self.journal):
+            self.sweep.stop()
 
     def _after(self) -> None:
         """Tell those who listen, and note whether the sweep is over."""

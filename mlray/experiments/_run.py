@@ -24,7 +24,14 @@ def sweep_here(problem: Problem, model: Model, wanted: Wanted, *, width: int | N
 
     lanes = max(1, min(width or cores() // model.threads, wanted.trials))
     course = begin(problem, model, replace(wanted, lanes=lanes))
-    worker = Worker(problem, model.rounds, threads=model.threads, early=wanted.halving, objectives=model.objectives)
+    worker = Worker(
+        problem,
+        model.rounds,
+        threads=model.threads,
+        early=wanted.halving,
+        objectives=model.objectives,
+        device=model.device,
+    )
     threads = Threads(course, worker, lanes)
     try:
         threads.join()

@@ -98,12 +98,13 @@ class Worker:
         width: int = 1,
         early: bool = True,
         objectives: Sequence[str] = ("score",),
+        device: str = "cpu",
     ) -> None:
         """Take the problem; nothing is prepared before the first order. `early` ends trials that are past their best."""
         self._parts = problem.parts()
         self._problem, self._rounds = problem, rounds
         self._threads, self._width, self._early = threads, width, early
-        self._objectives = tuple(objectives)
+        self._objectives, self._device = tuple(objectives), device
         self._higher = higher_is_better(problem.metric)
         self._prepared: dict[str, Sequence[Any]] = {}
         self._lock = Lock()
@@ -179,9 +180,8 @@ class Worker:
 
         try:
             learner, prepared = self.prepare(order.configuration.trainer)
-            runs = [
-                learner.start(part, order.configuration.params, order.seed, self._threads) for part in prepared
-            ]
+            params = self._params(order)
+            runs = [learner.start(part, params, order.seed, self._threads) for part in prepared]
             for look, predictions in self._looks(learner, runs):
                 course.note(look, predictions, higher=self._higher)
                 if self._is_last(learner, look) or self._past_its_best(course):
@@ -201,6 +201,11 @@ class Worker:
                     return
         except Exception as problem:  # noqa: BLE001 (whatever a trainer raises is the trial's result)
             yield told(done=True, error=f"{type(problem).__name__}: {problem}")
+
+    def _params(self, order: Order) -> Mapping[str, Any]:
+        """Return the order's parameters, and the device where it is not the CPU: it changes no result that is searched."""
+        params = order.configuration.params
+        return params if self._device == "cpu" else {**params, "device": self._device}
 
     def _looks(self, learner: Trainer, runs: Sequence[Run]) -> Iterator[tuple[Look, Array]]:
         """Yield each look and the predictions of all parts at it; the score is the mean over the parts."""

@@ -80,6 +80,7 @@ def _task(problem: Problem, model: Model, wanted: Wanted, tenant: str, shape: Sh
         width=1,
         early=wanted.halving,
         objectives=tuple(model.objectives),
+        device=model.device,
         trainers=tuple(model.trainers),
         tenant=tenant,
         need=Resources(cpu=THREAD_CPU * shape.cpus, gpu=shape.gpus),

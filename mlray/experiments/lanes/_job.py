@@ -23,6 +23,7 @@ class Task:
     width: int
     early: bool
     objectives: tuple[str, ...]
+    device: str
     trainers: tuple[str, ...]
     tenant: str
     need: Resources

@@ -116,7 +116,7 @@ class Lane(tune.Trainable):
     @classmethod
     def _worker(cls, task: Task) -> Worker:
         """Return the worker over the task's rows, made on first use; the oldest is dropped."""
-        key = f"{task.key}/{task.rounds}/{task.threads}/{task.width}/{task.early}/{task.objectives}"
+        key = f"{task.key}/{task.rounds}/{task.threads}/{task.width}/{task.early}/{task.objectives}/{task.device}"
         worker = cls._workers.pop(key, None)
         if worker is None:
             problem = ray.get(task.rows)
@@ -127,6 +127,7 @@ class Lane(tune.Trainable):
                 width=task.width,
                 early=task.early,
                 objectives=task.objectives,
+                device=task.device,
             )
         cls._workers[key] = worker
         while len(cls._workers) > KEPT:
