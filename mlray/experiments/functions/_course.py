@@ -67,6 +67,11 @@ class Course:
         """How many trials have begun and not ended."""
         return len(self._open)
 
+    @property
+    def names(self) -> set[str]:
+        """Tune's names of the trials that have begun and not ended."""
+        return set(self._open)
+
     def taken(self) -> dict[str, int]:
         """Return how many trials run on each node."""
         counts: dict[str, int] = {}

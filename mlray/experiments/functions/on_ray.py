@@ -30,7 +30,7 @@ from mlray.leases.on_ray import Desk
 from mlray.ports import Progress
 from mlray.records import Experiment
 
-__all__ = ["Job", "needs", "run", "trainable"]
+__all__ = ["Job", "moves", "needs", "run", "trainable"]
 
 PATIENCE = 20.0
 """Seconds of one wait for a lease; whoever still waits then asks again and keeps its place."""
@@ -69,6 +69,11 @@ def needs(resources: object) -> Needs:
         found = needs_of([bundle for bundle in resources.bundles if bundle])
         return Needs(found.bundles, resources.strategy)
     return needs_of(resources)
+
+
+def moves(scheduler: object) -> bool:
+    """Return whether `scheduler` changes parameters while trials run, as population based training does."""
+    return isinstance(scheduler, PopulationBasedTraining)
 
 
 def trainable(function: object) -> type[tune.Trainable]:
@@ -167,8 +172,7 @@ class _Conductor:
     def __init__(
         self, job: Job, state: Sweep, journal: Path | None, progress: Progress, now: Callable[[], float]
     ) -> None:
-        moving = isinstance(job.scheduler, PopulationBasedTraining)
-        self.course = Course(state, job.reports, ends=job.ends, moving=moving)
+        self.course = Course(state, job.reports, ends=job.ends, moving=moves(job.scheduler))
         self.now = now
         self._job, self._state, self._progress, self._desk = job, state, progress, Desk()
         self._journal = journal
@@ -212,11 +216,12 @@ class _Conductor:
         return (self._journal is not None and stop_asked(self._journal)) or self._desk.stopped(self._state.plan.name)
 
     def _working(self) -> set[str] | None:
-        """Return who holds a lease; asked only where money counts what they do."""
+        """Return who is known to hold a lease, None where that is not known; asked only where money depends on it."""
         if self._state.plan.budget is None:
             return None
-        name = self._state.plan.name
-        return {lease.lane for lease in self._desk.usage().leases if lease.sweep == name and lease.state == "held"}
+        found = [sweep for tenant in self._desk.usage().tenants for sweep in tenant.sweeps]
+        held = sum(sweep.lanes for sweep in found if sweep.name == self._state.plan.name)
+        return self.course.names if held >= self.course.running else None
 
     def _want(self, now: float) -> None:
         if now - self._want_at < WANT:

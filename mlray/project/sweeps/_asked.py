@@ -1,19 +1,31 @@
 """What a caller of `mlray.sweep` said, checked: every fault is told before anything starts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mlray.errors import InputError, NotFoundError, SpecError
-from mlray.experiments import BUILT_IN, Search, read_domains
+from mlray.experiments import BUILT_IN, Search, Space, read_domains
+from mlray.ids import new_id
+from mlray.leases import Terms
 from mlray.plugins import names
 from mlray.ports import Progress
 from mlray.spec import Model, model_of
 
-__all__ = ["Asked", "by_trainer", "domains_of", "journal_of", "search_of", "spec_of"]
+__all__ = [
+    "FOLDER",
+    "Asked",
+    "by_trainer",
+    "check_trainers",
+    "domains_of",
+    "journal_of",
+    "price_of",
+    "search_of",
+    "spec_of",
+]
 
 FOLDER = Path(".mlray") / "sweeps"
 """Where journals lie when nothing else is said: where a project in this folder would have them."""
@@ -25,13 +37,20 @@ class Asked:
     """What every kind of sweep is told."""
 
     model: Model
-    search: Search | None
+    search: object
+    """A word, a search, or one of Ray Tune's searchers."""
     folder: Path
     resumed: Path | None
     price: Decimal
     """USD of one CPU for one second."""
     tenant: str
+    terms: Terms | None
     progress: Progress
+
+    @property
+    def name(self) -> str:
+        """What the sweep is called: anew, or as it was."""
+        return self.resumed.stem if self.resumed else new_id("sweep")
 
 
 def spec_of(values: Mapping[str, object], trainers: Mapping[str, object]) -> Model:
@@ -60,7 +79,9 @@ def by_trainer(space: object, trainer: str) -> dict[str, Mapping[str, object]]:
     others = [str(key) for key in space if key not in sections]
     if others:
         raise SpecError(
-            [f"space holds trainers ({', '.join(map(str, sections))}) and parameters ({', '.join(others)}) side by side."],
+            [
+                f"space holds trainers ({', '.join(map(str, sections))}) and parameters ({', '.join(others)}) side by side."
+            ],
             remedy='Write {"trainer": {"parameter": …}} for all of them.',
         )
     return {str(key): dict(space[key]) for key in sections}
@@ -91,7 +112,7 @@ def check_trainers(trainers: Mapping[str, object]) -> None:
             raise SpecError([f"space: '{name}' is not a trainer."], remedy=hint)
 
 
-def search_of(search: object, model: Model) -> Search | None:
+def search_of(search: object, spaces: Sequence[Space], seed: int, *, higher: bool) -> Search | None:
     """Return the search that was passed; None where a word or nothing was, which the model's `searcher` holds.
 
     Raises:
@@ -100,17 +121,38 @@ def search_of(search: object, model: Model) -> Search | None:
     if search is None or isinstance(search, str):
         return None
     if hasattr(search, "ask") and hasattr(search, "tell"):
-        return search  # type: ignore[no-any-return]
+        return cast("Search", search)
     if hasattr(search, "suggest") and hasattr(search, "on_trial_complete"):
-        from mlray.experiments import Recipe
         from mlray.experiments.tune.on_ray import Tuned
 
-        recipe = Recipe(model.model_dump(mode="json", exclude_defaults=True), model.seed, higher=True)
-        return Tuned(search, recipe.spaces(), seed=model.seed)
+        return Tuned(cast("Any", search), spaces, seed=seed, higher=higher)
     raise InputError(
         f"search is {search!r}, which cannot search.",
         remedy="Pass 'tpe', 'random', an object with ask and tell, or one of ray.tune.search.",
     )
+
+
+def price_of(price: str | float | Decimal | None) -> Decimal:
+    """Return USD for one CPU for one second; `price` is for an hour, and the price book `laptop` is asked without.
+
+    Raises:
+        InputError: it is no amount of money.
+
+    >>> price_of("3.60 USD")
+    Decimal('0.001')
+    """
+    if price is None:
+        from mlray.costs import PriceBook
+
+        return PriceBook.load("laptop").compute("laptop", 1.0, cpus=1)
+    number = str(price).strip().removesuffix("USD").strip()
+    try:
+        amount = Decimal(number)
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if isinstance(price, bool) or not amount.is_finite() or amount < 0:
+        raise InputError(f"price is {price!r}, not what a CPU costs for an hour.", remedy="Write 0.05 or '0.05 USD'.")
+    return amount / 3600
 
 
 def journal_of(resume: Path | str | None, folder: Path) -> Path | None:

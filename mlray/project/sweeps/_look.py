@@ -1,5 +1,6 @@
 """Sweeps as their journals tell of them: all in a folder, or one."""
 
+import fcntl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mlray.errors import JournalError, NotFoundError
-from mlray.experiments import History, read, writing
+from mlray.experiments import History, read
 from mlray.records import Record, Trial
 
 __all__ = ["Sight", "find", "ranked", "sight", "sights"]
@@ -70,6 +71,16 @@ def sight(path: Path, history: History) -> Sight:
         spent=plan.price_per_lane_second * Decimal(str(history.spent_seconds)),
         dataset=plan.dataset,
     )
+
+
+def writing(path: Path) -> bool:
+    """Return whether some process is writing the journal at `path`: it keeps the file locked."""
+    with path.open("rb") as journal:
+        try:
+            fcntl.flock(journal, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def ranked(history: History) -> Sequence[Trial]:
