@@ -1,4 +1,4 @@
-"""What is wrong with a search space, found before anything starts: each fault with its place and what would be right."""
+"""What is wrong with a search space, found before anything starts: each fault with its place and its remedy."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches

@@ -1,14 +1,15 @@
 """What to try next: one Protocol, and the searches that need no library."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from random import Random as Chance
 from typing import Protocol
 
-from mlray.experiments._space import Configuration, Space, grid, sample, size
+from mlray.experiments._space import Configuration, Space, compose, drawn, grid, placed, sample, size, within
 from mlray.records import Trial
 
-__all__ = ["First", "Fresh", "Listed", "Random", "Search"]
+__all__ = ["First", "Fresh", "Grid", "Listed", "Random", "Search"]
 
 REDRAWS = 16
 """In a space of few configurations most draws are repeats: so often is it drawn again before the next free is taken."""
@@ -74,6 +75,30 @@ class Random:
         self._fresh.take(Configuration(trial.trainer, trial.params))
 
 
+class Grid:
+    """Tries every combination of the values of some parameters, once each; the others are drawn at random."""
+
+    def __init__(self, space: Space, names: Sequence[str], seed: int) -> None:
+        """Combine the values of the parameters `names` of `space`, which must have an end of values each."""
+        crossed = tuple(dimension for dimension in space.dimensions if dimension.name in names)
+        self._combinations = grid(replace(space, dimensions=crossed))
+        self._space, self._names, self._seed = space, frozenset(names), seed
+
+    def ask(self, number: int) -> Configuration | None:
+        """Return the next combination; None after the last."""
+        combination = next(self._combinations, None)
+        if combination is None:
+            return None
+        chance = Chance(f"{self._seed}/{number}")  # noqa: S311 (a search, not a secret)
+        return compose(
+            self._space,
+            lambda each: combination.params[each.name] if each.name in self._names else drawn(each, chance),
+        )
+
+    def tell(self, trial: Trial) -> None:
+        """Learn nothing."""
+
+
 class First:
     """Gives some configurations first, then asks another search, which is told of all results."""
 
@@ -97,6 +122,7 @@ class Fresh:
         """Begin with nothing tried of `spaces`."""
         sizes = [size(space) for space in spaces]
         self._few = None not in sizes
+        self._spaces = {space.trainer: space for space in spaces}
         self._left = chain.from_iterable(grid(space) for space in spaces) if self._few else iter(())
         self._size = sum(each or 0 for each in sizes)
         self._taken: set[tuple[str, str]] = set()
@@ -112,10 +138,12 @@ class Fresh:
         return REDRAWS if self._few else 1
 
     def take(self, configuration: Configuration) -> bool:
-        """Return whether `configuration` is new, and count it as tried from now on."""
-        if not self._few:
+        """Return whether `configuration` is new, and count it as tried from now on; what lies outside is always new."""
+        space = self._spaces.get(configuration.trainer)
+        if not self._few or space is None or not within(space, configuration.params):
             return True
-        name = _name(configuration)
+        # Brought into the space, so that 2.0 is 2 and parameters that do not count make no difference.
+        name = (space.trainer, repr(sorted(placed(space, configuration.params).params.items())))
         new = name not in self._taken
         self._taken.add(name)
         return new
@@ -123,7 +151,3 @@ class Fresh:
     def any(self) -> Configuration | None:
         """Return the first configuration of the spaces that was not tried, and take it; None when there is none."""
         return next((configuration for configuration in self._left if self.take(configuration)), None)
-
-
-def _name(configuration: Configuration) -> tuple[str, str]:
-    return configuration.trainer, repr(sorted(configuration.params.items()))

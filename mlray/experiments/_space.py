@@ -23,7 +23,9 @@ __all__ = [
     "Value",
     "check_space",
     "compose",
+    "drawn",
     "grid",
+    "nearest",
     "placed",
     "sample",
     "size",
@@ -164,10 +166,11 @@ def sample(space: Space, chance: Random) -> Configuration:
     >>> sample(space, Random(0))
     Configuration(trainer='mine', params={'depth': 8, 'kind': 'b'})
     """
-    return compose(space, lambda dimension: _drawn(dimension, chance))
+    return compose(space, lambda dimension: drawn(dimension, chance))
 
 
-def _drawn(dimension: Dimension, chance: Random) -> Value:
+def drawn(dimension: Dimension, chance: Random) -> Value:
+    """Return a random value of one parameter."""
     domain = dimension.domain
     if not isinstance(domain, Range):
         return chance.choice(dimension.values or (None,))

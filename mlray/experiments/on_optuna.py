@@ -17,10 +17,10 @@ __all__ = ["Asked", "Direction", "Optuna"]
 
 Direction = Literal["maximize", "minimize"]
 
-FULL = 400
-"""Results in the study at most. The estimator looks at all of them for every proposal: 9 ms with 200 of them, 15 ms with
-500, 280 ms with 10,000 (six parameters, one core)."""
-BEST, NEWEST = 50, 150
+FULL = 300
+"""Results in the study at most. The estimator looks at all of them for every proposal: 9 ms with 200 of them, 15 ms
+with 500, 280 ms with 10,000 (six parameters, one core)."""
+BEST, NEWEST = 50, 100
 """What is kept of a full study. The estimator tells the best few (25 at most) from all others, and lets old ones count
 for less in any case: the best of all and the newest are what it would go by."""
 STARTUP = 4

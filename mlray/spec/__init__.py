@@ -3,6 +3,8 @@
 from mlray.spec._amend import with_mapping
 from mlray.spec._asked import model_of
 from mlray.spec._contracts import ContractFile, parse_contract, read_contract
+from mlray.spec._domains import read_domains
+from mlray.spec._forms import Domain
 from mlray.spec._model import (
     Access,
     BudgetSpec,
@@ -49,6 +51,7 @@ __all__ = [
     "CrawlSpec",
     "CursorSpec",
     "Data",
+    "Domain",
     "Drift",
     "Gates",
     "Live",
@@ -75,6 +78,7 @@ __all__ = [
     "model_of",
     "parse_contract",
     "read_contract",
+    "read_domains",
     "read_spec",
     "source_of",
     "with_mapping",

@@ -53,7 +53,7 @@ def read_spec(
             *faults_of_files(spec, sources=sources),
             *(_asked(check, spec, source) if check is not None else []),
         ]
-        findings += [found for found in found_later if found.path not in told]
+        findings += [found for found in found_later if not _follows(found.path, told)]
     findings = [found for found in findings if found.path[: len(source.unread)] != source.unread]
     faults = [*source.faults, *(source.fault(found.path, found.what) for found in findings)]
     if faults or spec is None:
@@ -101,6 +101,20 @@ def _look(source: Source) -> tuple[ProjectSpec | None, list[Finding]]:
     return None, findings
 
 
+def _follows(path: Path, told: set[Path]) -> bool:
+    """Return whether what is said at `path` may only follow from what was told: it, or what it depends on, was mended.
+
+    A parameter at fault stands in for itself with some constant; what is said about that, or of conditions on it, would
+    not be about the file.
+    """
+    below = [at for at in told if at[:2] == ("model", "trainers") and at[:3] == path[:3] and len(at) > _PARAMETER]
+    return path in told or any("when" in path or at[:4] == path[:4] for at in below if len(path) > _PARAMETER)
+
+
+_PARAMETER = 3
+"""Steps above a parameter: model, trainers, a trainer."""
+
+
 def _column(path: Path) -> str:
     """Return the column whose very type the fault at `path` leaves open; nothing for other faults."""
     at = path[1:] if path[:2] == ("data", "columns") else path[3:] if path[1:2] == ("lookups",) else ()
@@ -118,9 +132,12 @@ def _asked(check: Callable[[ProjectSpec], None], spec: ProjectSpec, source: Sour
 
 def _path(problem: str, source: Source) -> Path:
     path: Path = ()
-    for step in problem.partition(":")[0].split("."):
-        if (*path, step) in source.lines:
-            path = (*path, step)
+    name = ""
+    # A name may have dots of its own, as that of a trainer in a package: it ends where the file has such a key.
+    for step in problem.partition(": ")[0].split("."):
+        name = f"{name}.{step}" if name else step
+        if (*path, name) in source.lines:
+            path, name = (*path, name), ""
     return path
 
 

@@ -335,3 +335,95 @@ def test_what_a_later_stage_finds_gets_its_line(write):
 
 def test_a_later_stage_that_finds_nothing_lets_the_file_through(write):
     assert read_spec(write(), check=lambda spec: None).project == "shop"
+
+
+NESTED = """\
+model:
+  trainers:
+    xgboost:
+      grow_policy:
+        choices:
+          depthwise: {max_depth: [3, 10]}
+          lossguide:
+            max_leaves: [8, 256, log]
+      booster: {choices: [gbtree, dart]}
+      rate_drop: {range: [0.0, 0.5], when: {booster: dart}}
+    pkg.part:Own:
+      alpha: [0.1, 1.0]
+"""
+FLAT = "model:\n  trainers: {xgboost: {learning_rate: [0.03, 0.3, log], max_depth: 6, booster: {choices: [gbtree, dart]}}}\n"
+
+
+def test_spaces_may_be_nested_and_conditional(write):
+    space = read_spec(write((FLAT, NESTED))).model.trainers["xgboost"]
+
+    assert space == {
+        "grow_policy": Choice(
+            choices={
+                "depthwise": {"max_depth": Range(low=3, high=10)},
+                "lossguide": {"max_leaves": Range(low=8, high=256, scale="log")},
+            }
+        ),
+        "booster": Choice(choices=("gbtree", "dart")),
+        "rate_drop": Range(low=0.0, high=0.5, when={"booster": "dart"}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            "max_leaves: [8, 256, log]",
+            "max_leaves: [256, 8, log]",
+            "25: model.trainers.xgboost.grow_policy.choices.lossguide.max_leaves is [256, 8]; the low end must lie",
+        ),
+        (
+            "{max_depth: [3, 10]}",
+            "[3, 10]",
+            "23: model.trainers.xgboost.grow_policy.choices.depthwise is [3, 10], not a section of",
+        ),
+        (
+            "{range: [0.0, 0.5], when: {booster: dart}}",
+            "{when: {booster: dart}}",
+            "27: model.trainers.xgboost.rate_drop: a range is written [low, high] or [low, high, log];",
+        ),
+        (
+            "when: {booster: dart}",
+            "when: {booster: {is: dart}}",
+            "27: model.trainers.xgboost.rate_drop.when.booster is {is: dart}, not a text or",
+        ),
+        (
+            "when: {booster: dart}",
+            "whn: {booster: dart}",
+            "27: unknown key 'whn' in model.trainers.xgboost.rate_drop; did you mean 'when'?",
+        ),
+    ],
+)
+def test_what_is_wrong_deep_in_a_space_is_told_with_its_line(faults, old, new, says):
+    (found,) = faults((FLAT, NESTED.replace(old, new)))
+
+    assert found.startswith(says)
+
+
+def test_what_only_follows_from_a_fault_in_a_space_is_not_told(write):
+    file = write((FLAT, NESTED.replace("choices: [gbtree, dart]", "choices: [[]]").replace("[0.1, 1.0]", "3")))
+
+    def check(spec):
+        raise SpecError(
+            [
+                "model.trainers.xgboost.booster: 1 is not a word",
+                "model.trainers.xgboost.rate_drop.when: booster is never 'dart'",
+                "model.trainers.xgboost.grow_policy: no such parameter",
+                "model.trainers.pkg.part:Own.alpha: too many",
+            ]
+        )
+
+    with pytest.raises(SpecError) as caught:
+        read_spec(file, check=check)
+
+    told = [problem.removeprefix(f"{file}:") for problem in caught.value.problems]
+    assert [line.partition(" is ")[0] for line in told] == [
+        "20: model.trainers.xgboost.grow_policy: no such parameter",
+        "26: model.trainers.xgboost.booster.choices[0]",
+        "29: model.trainers.pkg.part:Own.alpha: too many",
+    ]
