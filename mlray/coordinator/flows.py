@@ -1,26 +1,27 @@
 """The stages composed: each flow is a short list of named steps, and only here do stages meet."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from threading import Thread
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.clock import parse_duration
 from mlray.coordinator.artifact import Artifact, predictor, write_artifact
+from mlray.coordinator.candidates import Candidate, better, candidates, scores
 from mlray.coordinator.challenger import quick_scores
 from mlray.coordinator.lineage import tells_of_ingestion, tells_of_training
 from mlray.coordinator.pause import refuse_paused
-from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, scores_of, some_rows, split
+from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, some_rows, split
+from mlray.coordinator.searching import problem_of, search
 from mlray.coordinator.workspace import Workspace
 from mlray.data import ingest as ingest_rows
 from mlray.data import scan_here
 from mlray.evaluation import score, scorecard
-from mlray.experiments import Problem, check_space, fit
+from mlray.experiments import check_space
 from mlray.features import Fitted
 from mlray.ids import Json, new_id
 from mlray.monitoring import calibration
@@ -125,8 +126,6 @@ class Order:
 @tells_of_training
 def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trained:
     """Sweep, judge on later rows, refit on everything, sign and register; the same cause is never trained twice."""
-    from mlray.experiments.on_ray import sweep
-
     dataset, now, cpus = order.dataset, order.now, order.cpus
     found = _registered(space, order.cause, cpus, now)
     if found is not None:
@@ -142,37 +141,26 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
     )
     parts = split(space, dataset)
     fitted, x, xv = matrices(space, parts.train, parts.valid)
-    chosen = some_rows(x.values.shape[0], space.spec.model.sweep_rows, space.spec.model.seed)
-    problem = Problem(
-        x.values[chosen],
-        labels(space, parts.train)[chosen],
-        xv.values,
-        labels(space, parts.valid),
-        x.names,
-        x.categorical,
-        space.spec.model.metric,
-        space.spec.model.seed,
-    )
-    warming = Thread(target=space.registry.warm)  # a new tracking database takes seconds: they pass during the sweep
-    warming.start()
-    experiment = sweep(
-        problem,
-        space.spec.model,
-        trials=order.trials,
-        dataset=dataset.name,
-        warm=order.warm,
-        price_per_second=price_of_seconds(space, cpus),
-        budget=order.budget,
-        now_id=new_id("sweep"),
-        progress=progress,
-    )
+    problem = problem_of(space, parts, x, xv)
+    name = new_id("sweep")
+    with space.registry.tracked(space.name, name, dataset, space.spec.model.metric) as tracked:
+        experiment = search(
+            space,
+            dataset,
+            problem,
+            name=name,
+            trials=order.trials,
+            warm=order.warm,
+            budget=order.budget,
+            progress=progress,
+            heard=tracked.pack,
+        )
     progress(order.trials, order.trials, "judging on later rows")
-    warming.join()
-    card, traits, calibrated = _judge(space, parts, fitted, experiment.best, order.live)
+    chosen, card, traits, calibrated = _judge(space, parts, fitted, candidates(experiment), order.live)
     progress(order.trials, order.trials, "registering")
     experiment = space.registry.log_experiment(space.name, experiment, dataset)
     space.journal.append("experiment", experiment.id, experiment.to_json(), at=now, key=f"experiment:{experiment.id}")
-    artifact = _final(space, parts, experiment.best, calibrated, order.fault)
+    artifact = _final(space, parts, chosen, calibrated, order.fault)
     folder = space.folder("models") / new_id(space.name)
     digest = write_artifact(artifact, folder, space.signing_key)
     seconds = time.perf_counter() - started
@@ -225,16 +213,18 @@ def _write_down(space: Workspace, version: ModelVersion, now: datetime) -> None:
 
 
 def _judge(
-    space: Workspace, parts: Split, fitted: Fitted, best: Trial, live: ModelVersion | None
-) -> tuple[Scorecard, dict[str, float], Mapping[str, Json]]:
-    """Judge the best configuration, trained without the holdout, on the holdout."""
+    space: Workspace, parts: Split, fitted: Fitted, proposed: Sequence[Candidate], live: ModelVersion | None
+) -> tuple[Candidate, Scorecard, dict[str, float], Mapping[str, Json]]:
+    """Judge the better one of `proposed`, trained without the holdout, on the holdout."""
     from mlray.evaluation.on_sklearn import linear_baseline
 
     spec = space.spec
     known = fitted.apply(parts.known)
     y_known, y = labels(space, parts.known), labels(space, parts.holdout)
     x = fitted.apply(parts.holdout)
-    p = scores_of(best.trainer, known, y_known, best.params, best.rounds, spec.model.seed, x)
+    told = scores(proposed, known, y_known, spec.model.seed, x)
+    place = better(spec.model.metric, y, told)
+    p = told[place]
     quick = quick_scores(known, y_known, x, spec.model.seed)
     some = some_rows(len(y_known), BASELINE_ROWS, spec.model.seed)
     baseline = linear_baseline(known.values[some], y_known[some], known.categorical).predict(x.values)
@@ -253,8 +243,9 @@ def _judge(
     )
     error = card.metrics["error"].value
     gap = score("error", y, quick).value - error
-    traits = {"challenger_gap": max(0.0, gap), "holdout_error": error}
-    return card, traits, calibration(y, p).to_json()
+    members = len(proposed[place].members)
+    traits = {"challenger_gap": max(0.0, gap), "holdout_error": error, "members": float(members)}
+    return proposed[place], card, traits, calibration(y, p).to_json()
 
 
 def _edge(table: pa.Table, column: str, *, first: bool) -> datetime:
@@ -263,20 +254,17 @@ def _edge(table: pa.Table, column: str, *, first: bool) -> datetime:
     return moment
 
 
-def _final(space: Workspace, parts: Split, best: Trial, calibrated: Mapping[str, Json], fault: str) -> Artifact:
-    """Refit the judged configuration on every row, the holdout included: fresh rows are what a retraining is for."""
+def _final(space: Workspace, parts: Split, chosen: Candidate, calibrated: Mapping[str, Json], fault: str) -> Artifact:
+    """Refit what was judged on every row, the holdout included: fresh rows are what a retraining is for."""
     from mlray.monitoring import Calibration
 
     rows = parts.everything
     fitted = space.plan.fit(rows, tuple(space.spec.data.request_columns))
     x = fitted.apply(rows)
-    content = fit(
-        best.trainer, x.values, labels(space, rows), x.categorical, best.params, best.rounds, space.spec.model.seed
-    )
     seen = rows.select(list(space.spec.data.request_columns))
     return Artifact(
-        trainer=best.trainer,
-        model=content,
+        trainer=chosen.trainer,
+        model=chosen.fit(x, labels(space, rows), space.spec.model.seed),
         features=fitted,
         data=space.spec.data,
         profile=profile(seen, Reference.of(seen)),

@@ -23,6 +23,7 @@ from mlray.spec import Model
 
 __all__ = ["Wanted", "begin", "finish", "search_for"]
 
+
 @dataclass(frozen=True)
 class Wanted:
     """What a sweep is asked to do besides its problem and its space."""
@@ -60,9 +61,7 @@ def search_for(model: Model, problem: Problem, wanted: Wanted) -> Search:
     directions: dict[str, Literal["maximize", "minimize"]] = {
         name: "maximize" if name == "score" and higher else "minimize" for name in model.objectives
     }
-    first = first_configurations(
-        model, wanted.trials, wanted.warm, task=problem.task, rows=len(problem.train_y)
-    )
+    first = first_configurations(model, wanted.trials, wanted.warm, task=problem.task, rows=len(problem.train_y))
     return First(first, Optuna(spaces(model), problem.seed, directions))
 
 
@@ -100,7 +99,9 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
     )
     journal, history = _opened(plan, model, wanted)
     if history is not None:
-        plan = replace(history.plan, trials=wanted.trials, seconds=wanted.seconds, budget=wanted.budget, lanes=wanted.lanes)
+        plan = replace(
+            history.plan, trials=wanted.trials, seconds=wanted.seconds, budget=wanted.budget, lanes=wanted.lanes
+        )
     sweep = Sweep(plan, search_for(model, problem, wanted), journal, history)
     return Course(
         sweep,
@@ -129,6 +130,4 @@ def finish(course: Course, model: Model) -> Experiment:
     finally:
         course.close()
     kept = [(kept.trial.number, kept.predictions) for kept in course.sweep.kept()]
-    return complete(
-        experiment, course.problem, kept, objectives=tuple(model.objectives), ensemble=model.ensemble
-    )
+    return complete(experiment, course.problem, kept, objectives=tuple(model.objectives), ensemble=model.ensemble)

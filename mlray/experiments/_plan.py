@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from mlray.experiments._problem import higher_is_better
+from mlray.experiments._metrics import higher_is_better
 from mlray.records import Record, Trial
 
 __all__ = ["Done", "Kept", "Plan", "SweepProgress", "Wait"]

@@ -1,5 +1,7 @@
 """A sweep in this process, without Ray: threads that share the prepared rows."""
 
+from dataclasses import replace
+
 from mlray.experiments._begin import Wanted, begin, finish
 from mlray.experiments._here import Threads, cores
 from mlray.experiments._problem import Problem
@@ -13,15 +15,13 @@ __all__ = ["sweep_here"]
 def sweep_here(problem: Problem, model: Model, wanted: Wanted, *, width: int | None = None) -> Experiment:
     """Search with `width` threads of this process (all cores by default), and return all that was tried.
 
-    For data that fit one machine and sweeps that end before a Ray would be up. Nothing is started that outlives the call.
+    For data that fit one machine and sweeps that end before a Ray would be up. Nothing outlives the call.
 
     Raises:
         SpecError: a fault in the space.
         InputError: every trial failed.
         OverBudget: money or time was gone before any score.
     """
-    from dataclasses import replace
-
     lanes = max(1, min(width or cores() // model.threads, wanted.trials))
     course = begin(problem, model, replace(wanted, lanes=lanes))
     worker = Worker(

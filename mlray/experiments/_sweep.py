@@ -74,6 +74,7 @@ class Sweep:
         self._running: dict[int, _Running] = {}
         self._again: deque[_Running] = deque()
         self._known_lanes: set[str] = set()
+        self._finished: list[Trial] = []
         self._begun = 0
         if history is not None:
             self._remember(history)
@@ -222,6 +223,7 @@ class Sweep:
         self._shelf.put(trial, shown.predictions, shown.model)
         self._journal.finished(trial, self._tally.spent_seconds, now)
         self._search.tell(trial)
+        self._finished.append(trial)
 
     @property
     def _limited(self) -> bool:
@@ -317,6 +319,11 @@ class Sweep:
     def over(self) -> bool:
         """Whether nothing new starts and nothing runs any more."""
         return bool(self.stopped_because) and not self._running and not self._again
+
+    def take_finished(self) -> tuple[Trial, ...]:
+        """Return the trials that have ended since this was last asked."""
+        finished, self._finished = tuple(self._finished), []
+        return finished
 
     def kept(self) -> tuple[Kept, ...]:
         """Return the predictions and models of the best, the best first."""

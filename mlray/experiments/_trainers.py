@@ -1,7 +1,7 @@
 """What every trainer offers, and how one is found by its name."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal, Protocol, cast
@@ -35,6 +35,9 @@ BUILT_IN = {
     "hist_gradient_boosting": "mlray.experiments.on_sklearn:HistGradientBoosting",
 }
 """Each trainer and where it is: imported when it is first asked for, since both bring a library with them."""
+
+ENSEMBLES = "mlray.experiments.after.ensemble:load_ensemble"
+"""What reads an ensemble of trials. It is no trainer: it is made when a sweep has ended, and cannot be searched."""
 
 ALL_ROWS = 100
 """The last mark of a trainer whose unit is `rows`: it has seen them all."""
@@ -216,8 +219,10 @@ def fit(  # noqa: PLR0913 (the rows, the configuration, and what kind of questio
 
 
 def load_model(name: str, content: bytes) -> Model:
-    """Return the model that `fit` of the trainer `name` wrote.
+    """Return the model that `fit` of the trainer `name` wrote, or `fit_ensemble` where `name` is `ensemble`.
 
     Some trainers' content is a pickle, which can run code when it is read: verify its signature first.
     """
+    if name == "ensemble":
+        return cast("Callable[[bytes], Model]", load("models", ENSEMBLES))(content)
     return trainer(name).load(content)

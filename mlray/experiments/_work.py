@@ -17,11 +17,28 @@ from mlray.experiments._orders import Look, Order, Pack, Shown
 from mlray.experiments._problem import Array, Problem
 from mlray.experiments._trainers import Run, Trainer, trainer
 
-__all__ = ["FREE", "Permit", "Worker", "merged"]
+__all__ = ["FREE", "Permit", "Worker", "merged", "side_by_side"]
 
 LATENCY_ROWS = 1_000
 """Rows of one request when a model's latency is measured."""
 LATENCY_CALLS = 5
+
+
+MEMORY_SHARE = 0.5
+"""Of a node's memory all prepared rows together may take so much."""
+BYTES_PER_CELL = 6
+"""Of the prepared rows: the bins, at most two bytes, and what binning holds of the float32 values on the way."""
+
+
+def side_by_side(problem: Problem, cpus: float, memory: float, threads: int) -> int:
+    """Return how many trainings of `threads` threads a process is to do on a node: 1, or all that its `cpus` allow.
+
+    One process per training needs the prepared rows once per process; where `memory` (bytes) does not hold that, one
+    process with threads prepares them once for the whole node.
+    """
+    lanes = max(1, int(cpus // threads))
+    cells = sum(part.train_x.size + part.valid_x.size for part in problem.parts())
+    return 1 if lanes * cells * BYTES_PER_CELL <= MEMORY_SHARE * memory else lanes
 
 
 class Permit(Protocol):
@@ -71,7 +88,7 @@ class _Course:
 
 
 def _stretches(wanted: Mapping[int, int], ends: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the marks from rung to rung: some trainers bin or fit anew for every stretch, and may be stopped at a rung."""
+    """Yield the marks from rung to rung: some trainers fit anew for every stretch, and may be stopped at a rung."""
     stretch: list[int] = []
     for mark, rounds in wanted.items():
         stretch.append(mark)
@@ -100,7 +117,10 @@ class Worker:
         objectives: Sequence[str] = ("score",),
         device: str = "cpu",
     ) -> None:
-        """Take the problem; nothing is prepared before the first order. `early` ends trials that are past their best."""
+        """Take the problem; nothing is prepared before the first order.
+
+        `early` ends trials that are past their best; a `device` other than the CPU is handed to every trainer.
+        """
         self._parts = problem.parts()
         self._problem, self._rounds = problem, rounds
         self._threads, self._width, self._early = threads, width, early
@@ -173,10 +193,9 @@ class Worker:
         began, cpu_began, paused = self._clock.ticks(), cpu(), 0.0
         course = _Course(order)
 
-        def told(**more: Any) -> Shown:
-            return Shown(
-                order.number, seconds=self._clock.ticks() - began - paused, cpu_seconds=cpu() - cpu_began, **more
-            )
+        def told() -> Shown:
+            seconds = self._clock.ticks() - began - paused
+            return Shown(order.number, seconds=seconds, cpu_seconds=cpu() - cpu_began)
 
         try:
             learner, prepared = self.prepare(order.configuration.trainer)
@@ -192,7 +211,7 @@ class Worker:
                 if cut:
                     yield self._ended(course, (look,), pack, learner, runs, told, cut=True)
                     return
-                yield told(looks=(look,))
+                yield replace(told(), looks=(look,))
                 asked = self._clock.ticks()
                 go_on = permit.may_go_on()
                 paused += self._clock.ticks() - asked
@@ -200,10 +219,10 @@ class Worker:
                     yield self._ended(course, (), pack, learner, runs, told, cut=True)
                     return
         except Exception as problem:  # noqa: BLE001 (whatever a trainer raises is the trial's result)
-            yield told(done=True, error=f"{type(problem).__name__}: {problem}")
+            yield replace(told(), done=True, error=f"{type(problem).__name__}: {problem}")
 
     def _params(self, order: Order) -> Mapping[str, Any]:
-        """Return the order's parameters, and the device where it is not the CPU: it changes no result that is searched."""
+        """Return the order's parameters, and the device where it is not the CPU."""
         params = order.configuration.params
         return params if self._device == "cpu" else {**params, "device": self._device}
 
@@ -223,8 +242,7 @@ class Worker:
         """Return the trainer's own marks, each with the round of the sweep that it stands for.
 
         A trainer without rounds is shown growing shares of the rows, in hundredths: a third of the rows stands for a
-        third of the rounds, so that the rungs of both can be compared. Each of its looks is a whole fit, so it has rungs
-        only.
+        third of the rounds, so that the rungs of both can be compared. Each look is a whole fit, so it has rungs only.
         """
         if getattr(learner, "unit", "rounds") == "rounds":
             return {mark: mark for mark in marks(self._rounds)}
@@ -246,7 +264,7 @@ class Worker:
         pack: Pack,
         learner: Trainer,
         runs: Sequence[Run],
-        told: Callable[..., Shown],
+        told: Callable[[], Shown],
         *,
         cut: bool = False,
     ) -> Shown:
@@ -254,14 +272,14 @@ class Worker:
         best = course.best(higher=self._higher)
         sign = 1.0 if self._higher else -1.0
         wanted = pack.keep is None or sign * best > sign * pack.keep
-        more: dict[str, Any] = {}
+        last = replace(told(), looks=looks, done=True, cut=cut)
         if wanted and course.predictions is not None:
-            more["predictions"] = course.predictions.tobytes()
-            if len(runs) == 1:  # of several folds there is no one model
-                more["model"] = runs[0].content()
+            # Of several folds there is no one model.
+            model = runs[0].content() if len(runs) == 1 else b""
+            last = replace(last, predictions=course.predictions.tobytes(), model=model)
         if "latency" in self._objectives:
-            more["objectives"] = {"latency": self._latency(learner, runs[0])}
-        return told(looks=looks, done=True, cut=cut, **more)
+            last = replace(last, objectives={"latency": self._latency(learner, runs[0])})
+        return last
 
     def _latency(self, learner: Trainer, run: Run) -> float:
         """Return the milliseconds that the model takes for a thousand rows: the median of some calls."""

@@ -1,8 +1,7 @@
 """A sweep on Ray Tune: lanes that stay, packs of configurations, leases, and the first results while lanes boot."""
 
+import math
 from dataclasses import replace
-from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast
 
 import ray
@@ -13,7 +12,7 @@ from mlray.experiments._course import Course
 from mlray.experiments._here import Threads, cores
 from mlray.experiments._leased import Leased
 from mlray.experiments._problem import Problem
-from mlray.experiments._work import Worker
+from mlray.experiments._work import Worker, side_by_side
 from mlray.experiments.lanes._job import Task
 from mlray.experiments.pool.on_ray import Pool, Shape, close_pools, pool_for
 from mlray.leases import Resources, Terms
@@ -53,10 +52,9 @@ def sweep_on_ray(
     """
     if not ray.is_initialized():
         raise UnavailableError("A sweep runs on Ray; this process is not connected to one.", remedy="Call `ray.init`.")
-    gpus = model.gpus_per_lane
-    shape = Shape(cpus=model.threads, gpus=gpus)
+    shape = _shape(problem, model)
     pool = pool_for(shape, keep)
-    lanes = max(1, min(pool.hall.lanes, wanted.trials))
+    lanes = max(1, min(pool.hall.lanes * shape.width, wanted.trials))
     course = begin(problem, model, replace(wanted, lanes=lanes))
     try:
         task = _task(problem, model, wanted, tenant, shape)
@@ -70,6 +68,17 @@ def sweep_on_ray(
     return finish(course, model)
 
 
+def _shape(problem: Problem, model: Model) -> Shape:
+    """Return what one lane is: a process per training, or one per node with threads where the rows fit only once."""
+    if model.gpus_per_lane:
+        return Shape(cpus=model.threads, gpus=model.gpus_per_lane)
+    nodes = [
+        node["Resources"] for node in cast("Any", ray).nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
+    ]
+    width = min((side_by_side(problem, n["CPU"], n.get("memory", math.inf), model.threads) for n in nodes), default=1)
+    return Shape(cpus=model.threads * width, width=width)
+
+
 def _task(problem: Problem, model: Model, wanted: Wanted, tenant: str, shape: Shape) -> Task:
     return Task(
         sweep=wanted.name,
@@ -77,7 +86,7 @@ def _task(problem: Problem, model: Model, wanted: Wanted, tenant: str, shape: Sh
         rows=ray.put(problem),
         rounds=model.rounds,
         threads=model.threads,
-        width=1,
+        width=shape.width,
         early=wanted.halving,
         objectives=tuple(model.objectives),
         device=model.device,
@@ -92,13 +101,9 @@ def _first(course: Course, pool: Pool, task: Task, problem: Problem) -> Threads 
     """Start lanes in this process until the pool's are up; None where they are, or where this is no place to work."""
     if pool.hall.ready or task.backed or not _room_here():
         return None
-    worker = Worker(
-        problem, task.rounds, threads=task.threads, early=task.early, objectives=task.objectives
-    )
+    worker = Worker(problem, task.rounds, threads=task.threads, early=task.early, objectives=task.objectives)
     width = max(1, min(cores() // task.threads, pool.hall.lanes))
-    leases = [
-        Leased(pool.desk, task.tenant, task.sweep, f"driver-{n}", task.need, backed=False) for n in range(width)
-    ]
+    leases = [Leased(pool.desk, task.tenant, task.sweep, f"driver-{n}", task.need, backed=False) for n in range(width)]
     return Threads(course, worker, width, until=lambda: pool.hall.ready >= width, leases=leases)
 
 
@@ -106,7 +111,9 @@ def _room_here() -> bool:
     """Return whether Ray counts CPUs on this node: a head that is to stay free of work has none."""
     here = cast("Any", ray).get_runtime_context().get_node_id()
     return any(
-        node["Resources"].get("CPU", 0) >= 1 for node in cast("Any", ray).nodes() if node["NodeID"] == here and node["Alive"]
+        node["Resources"].get("CPU", 0) >= 1
+        for node in cast("Any", ray).nodes()
+        if node["NodeID"] == here and node["Alive"]
     )
 
 

@@ -14,6 +14,7 @@ from mlray.records._model import (
     Scorecard,
     SliceScore,
     Trial,
+    is_loss,
 )
 from mlray.records._money import Budget, Price, Spend
 from mlray.records._quality import (
@@ -74,4 +75,5 @@ __all__ = [
     "Statistics",
     "Trial",
     "Verdict",
+    "is_loss",
 ]

@@ -16,7 +16,19 @@ __all__ = [
     "Scorecard",
     "SliceScore",
     "Trial",
+    "is_loss",
 ]
+
+_LOSSES = frozenset({"log_loss", "brier", "rmse", "mae", "error"})
+
+
+def is_loss(metric: str) -> bool:
+    """Return whether less of `metric` is better.
+
+    >>> is_loss("brier"), is_loss("auc")
+    (True, False)
+    """
+    return metric in _LOSSES
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from typing import Any
 from mlray.clock import SystemClock
 from mlray.errors import NotFoundError, StoreError
 from mlray.ids import canonical
-from mlray.records import DatasetVersion, Experiment, ModelVersion, Trial
+from mlray.records import DatasetVersion, Experiment, ModelVersion
 from mlray.registry.promotion import Move, move
+from mlray.registry.sweeps.on_mlflow import EXPERIMENT, SweepRun, Tracked
 
 __all__ = ["Registry"]
 
@@ -29,7 +30,7 @@ _QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-_RECORD, _CAUSE, _EXPERIMENT, _ENDPOINT = "mlray.record", "mlray.caused_by", "mlray.experiment", "mlray.endpoint"
+_RECORD, _CAUSE, _ENDPOINT = "mlray.record", "mlray.caused_by", "mlray.endpoint"
 _PIECE = 16_000
 """Characters of the record in one tag: MLflow's SQL columns hold 65,535 bytes on every database."""
 
@@ -50,17 +51,34 @@ class Registry:
         """Import MLflow and make its database now: that takes seconds, which may pass while others work."""
         _ = self._client
 
-    def log_experiment(self, project: str, experiment: Experiment, dataset: DatasetVersion) -> Experiment:
-        """Track `experiment` as one run with a child per trial, and return it with the run's id in `tracking`.
+    def tracked(self, project: str, name: str, dataset: DatasetVersion, metric: str) -> Tracked:
+        """Return who tells MLflow of the sweep `name` while it runs, to be used in a `with` statement.
 
-        The same experiment again returns the run that is there.
+        MLflow is imported in its thread, and its database made: that takes seconds, which pass while the sweep works.
+        """
+
+        def begin() -> SweepRun:
+            with self._changing() as client:
+                folder = self._experiment(client, project)
+                return SweepRun.begin(client, folder, name, dataset, metric, self.store, SystemClock().now())
+
+        return Tracked(begin, self._changing)
+
+    def log_experiment(self, project: str, experiment: Experiment, dataset: DatasetVersion) -> Experiment:
+        """Track `experiment` as one run with a child for each of the best trials, and return it with the run's id.
+
+        What was `tracked` while the sweep ran is completed. The same experiment again returns the run that is there.
         """
         with self._changing() as client:
             folder = self._experiment(client, project)
-            found = client.search_runs([folder], f"tags.`{_EXPERIMENT}` = '{experiment.id}'", max_results=1)
+            found = client.search_runs([folder], f"tags.`{EXPERIMENT}` = '{experiment.id}'", max_results=1)
             if found and found[0].info.status == "FINISHED":
                 return replace(experiment, tracking=found[0].info.run_id)
-            return replace(experiment, tracking=self._log(client, folder, experiment, dataset))
+            end = SystemClock().now()
+            start = end - timedelta(seconds=experiment.seconds)
+            run = SweepRun.begin(client, folder, experiment.id, dataset, experiment.metric, self.store, start)
+            run.end(folder, experiment, end)
+            return replace(experiment, tracking=run.id)
 
     def register(self, version: ModelVersion) -> ModelVersion:
         """Keep `version` under the next number of its name, and return it with that number and no alias.
@@ -169,46 +187,6 @@ class Registry:
             return str(known.experiment_id)
         return str(client.create_experiment(project, artifact_location=(self.root / "artifacts").as_uri()))
 
-    def _log(self, client: Any, folder: str, experiment: Experiment, dataset: DatasetVersion) -> str:
-        from mlflow.entities import Metric, Param, RunTag
-
-        from mlray.registry.inputs.on_mlflow import dataset_input
-
-        end = SystemClock().now()
-        stop, start = _millis(end), _millis(end - timedelta(seconds=experiment.seconds))
-        tags = {_EXPERIMENT: experiment.id, "mlray.dataset": experiment.dataset}
-        parent = client.create_run(folder, start_time=start, tags=tags, run_name=experiment.id).info.run_id
-        client.log_inputs(parent, datasets=[dataset_input(dataset, self.store)])
-        for trial in experiment.trials:
-            self._log_trial(client, folder, parent, trial, experiment.metric, stop)
-        best = [
-            Metric(f"best_{experiment.metric}", score, stop, step) for step, score in _best_so_far(experiment) if score
-        ]
-        figures = {"seconds": experiment.seconds, "spend": float(experiment.spend)}
-        client.log_batch(
-            parent,
-            metrics=[*best, *(Metric(name, value, stop, 0) for name, value in figures.items())],
-            params=[Param("metric", experiment.metric), Param("seed", str(experiment.seed)), *_params(experiment.best)],
-            tags=[RunTag("mlray.stopped_because", experiment.stopped_because)],
-        )
-        client.set_terminated(parent, end_time=stop)
-        return str(parent)
-
-    def _log_trial(self, client: Any, folder: str, parent: str, trial: Trial, metric: str, stop: int) -> None:
-        from mlflow.entities import Metric, RunTag
-
-        tags = {"mlflow.parentRunId": parent, "mlray.state": trial.state}
-        start = stop - round(1000 * trial.seconds)
-        run = client.create_run(folder, start_time=start, tags=tags, run_name=f"trial {trial.number}").info.run_id
-        scores = [] if trial.score is None else [Metric(metric, trial.score, stop, trial.rounds)]
-        client.log_batch(
-            run,
-            metrics=[*scores, Metric("seconds", trial.seconds, stop, 0), Metric("rounds", trial.rounds, stop, 0)],
-            params=_params(trial),
-            tags=[RunTag("mlray.error", trial.error[: _PIECE // 4])] if trial.error else [],
-        )
-        client.set_terminated(run, "FAILED" if trial.state == "failed" else "FINISHED", stop)
-
     def _register(self, client: Any, version: ModelVersion) -> ModelVersion:
         if not client.search_registered_models(f"name = '{version.name}'", max_results=1):
             client.create_registered_model(version.name, description=f"Made by mlray for the project {version.name}.")
@@ -237,7 +215,7 @@ class Registry:
         if folder is None or not version.experiment:
             return None
         found = client.search_runs(
-            [folder.experiment_id], f"tags.`{_EXPERIMENT}` = '{version.experiment}'", max_results=1
+            [folder.experiment_id], f"tags.`{EXPERIMENT}` = '{version.experiment}'", max_results=1
         )
         return str(found[0].info.run_id) if found else None
 
@@ -300,29 +278,3 @@ def _create_database(uri: str) -> None:
     with closing(sqlite3.connect(aside)) as database:
         database.execute("PRAGMA journal_mode=WAL")
     aside.replace(path)
-
-
-def _best_so_far(experiment: Experiment) -> list[tuple[int, float | None]]:
-    """Return the best score known after each trial; errors and probabilities' losses get better downwards."""
-    falls = experiment.metric in ("log_loss", "brier", "error")
-    best: float | None = None
-    found = []
-    for trial in experiment.trials:
-        if trial.score is not None:
-            best = trial.score if best is None else min(best, trial.score) if falls else max(best, trial.score)
-        found.append((trial.number, best))
-    return found
-
-
-def _params(trial: Trial) -> list[Any]:
-    from mlflow.entities import Param
-
-    return [
-        Param("trainer", trial.trainer),
-        Param("best_rounds", str(trial.rounds)),
-        *(Param(name, str(value)) for name, value in trial.params.items()),
-    ]
-
-
-def _millis(moment: datetime) -> int:
-    return round(1000 * moment.timestamp())

@@ -1,7 +1,7 @@
 """Which lane does what: jobs are given out, and what comes back is folded into the sweep it belongs to. No Ray."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import RLock
 
 from mlray.clock import SystemClock
@@ -16,6 +16,8 @@ REST = 15.0
 """Seconds of one rest; a new sweep wakes all who rest."""
 PATIENCE = 5.0
 """Seconds that a pack waits for a lease before it goes back: another lane may have one."""
+STUBBORN = 2
+"""After so many packs without a lease a lane waits longer for the next."""
 
 
 @dataclass(eq=False)
@@ -24,7 +26,7 @@ class Slot:
 
     lane: str
     node: str = ""
-    """Address of the node; empty where there is only one."""
+    """Ray's id of the node; empty where there is only one."""
     ready: bool = False
     """Whether its process is up."""
     given_back: int = 0
@@ -36,8 +38,13 @@ class _Running:
     slot: Slot
     job: Job
     course: Course | None = None
+    lanes: dict[int, str] = field(default_factory=dict)
+    """As which lane each order was taken: a process that trains several side by side counts as several."""
     open: dict[int, Shown] = field(default_factory=dict)
     """Last word on each order that is not done."""
+
+    def lane_of(self, number: int) -> str:
+        return self.lanes.get(number, self.slot.lane)
 
 
 class Hall:
@@ -55,12 +62,24 @@ class Hall:
         self._courses: list[tuple[Course, Task]] = []
         self._turn = 0
         self._idle_since = self._clock.ticks()
+        self._doubtful = False
         self.closed = False
 
     @property
     def lanes(self) -> int:
         """How many lanes there is room for."""
         return len(self._known)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a lane was lost since the last `sync`: its node may be gone as well."""
+        return self._doubtful
+
+    @property
+    def idle(self) -> bool:
+        """Whether no lane has orders."""
+        with self._lock:
+            return not any(running.open for running in self._running.values())
 
     @property
     def ready(self) -> int:
@@ -81,13 +100,22 @@ class Hall:
             self._courses = [pair for pair in self._courses if pair[0] is not course]
             self._idle_since = self._clock.ticks()
 
-    def grow(self, slots: Iterable[Slot]) -> None:
-        """Add room that was not known before, as when a node has come up."""
+    def sync(self, slots: Iterable[Slot]) -> None:
+        """Take note of what room there is now: nodes come up and go away.
+
+        What ran on a node that is gone counts as lost, whether or not Tune has noticed; room that was lost with a lane
+        is room again once its node is seen to be there.
+        """
         with self._lock:
-            for slot in slots:
-                if slot.lane not in self._known:
-                    self._known.add(slot.lane)
-                    self._free.append(slot)
+            there = {slot.lane: slot for slot in slots}
+            for trial in [t for t, running in self._running.items() if running.slot.lane not in there]:
+                self.lost(trial)
+            busy = {running.slot.lane for running in self._running.values()}
+            kept = [slot for slot in self._free if slot.lane in there]
+            known = busy | {slot.lane for slot in kept}
+            self._free = kept + [slot for lane, slot in there.items() if lane not in known]
+            self._known, self._doubtful = set(there), False
+            self._ready &= self._known
 
     def close(self) -> None:
         """Give out no more jobs."""
@@ -109,7 +137,7 @@ class Hall:
             return running.job
 
     def node_of(self, trial: str) -> str:
-        """Return the address of the node that a trial's lane is on; empty where it does not matter."""
+        """Return the id of the node that a trial's lane is on; empty where it does not matter."""
         with self._lock:
             return self._running[trial].slot.node
 
@@ -121,20 +149,41 @@ class Hall:
             return _Running(slot, Job(slot.lane, self.pool, task))
         wait: float | None = None
         for course, task in self._in_turn():
-            answer = course.next_pack(slot.lane)
-            if isinstance(answer, Pack):
-                patience = PATIENCE if slot.given_back < 2 else REST
-                running = _Running(slot, Job(slot.lane, self.pool, task, answer, patience), course)
-                running.open = {order.number: Shown(order.number) for order in answer.orders}
-                return running
-            if isinstance(answer, Wait):
-                wait = answer.seconds if wait is None else min(wait, answer.seconds)
+            found = self._packed(slot, course, task)
+            if isinstance(found, _Running):
+                return found
+            if found is not None:
+                wait = found.seconds if wait is None else min(wait, found.seconds)
         if wait is not None:
             return _Running(slot, Job(slot.lane, self.pool, patience=min(REST, max(0.05, wait))))
         left = self.keep - (self._clock.ticks() - self._idle_since)
         if not self._courses and left <= 0:
             return None
         return _Running(slot, Job(slot.lane, self.pool, patience=min(REST, max(0.2, left))))
+
+    def _packed(self, slot: Slot, course: Course, task: Task) -> "_Running | Wait | None":
+        """Return what the lane in `slot` is to do for `course`; how long to wait, or None, when there is nothing."""
+        packs, lanes = [], {}
+        for seat in range(task.width):
+            lane = f"{slot.lane}+{seat}" if seat else slot.lane
+            answer = course.next_pack(lane)
+            if isinstance(answer, Pack):
+                packs.append(answer)
+                lanes |= {order.number: lane for order in answer.orders}
+            elif not packs:
+                return answer if isinstance(answer, Wait) else None
+        pack = packs[0]
+        if len(packs) > 1:
+            allowances = [one.allowance for one in packs if one.allowance is not None]
+            pack = replace(
+                pack,
+                orders=tuple(order for one in packs for order in one.orders),
+                allowance=min(allowances, default=None),
+                stream=any(one.stream for one in packs),
+            )
+        patience = PATIENCE if slot.given_back < STUBBORN else REST
+        opened = {order.number: Shown(order.number) for order in pack.orders}
+        return _Running(slot, Job(slot.lane, self.pool, task, pack, patience), course, lanes, opened)
 
     def _in_turn(self) -> Sequence[tuple[Course, Task]]:
         self._turn += 1
@@ -151,7 +200,7 @@ class Hall:
                 return True
             wanted = dict.fromkeys(running.open, True)
             for word in news:
-                go_on = running.course.shown(running.slot.lane, word)
+                go_on = running.course.shown(running.lane_of(word.number), word)
                 wanted[word.number] = go_on
                 if word.done:
                     running.open.pop(word.number, None)
@@ -170,10 +219,8 @@ class Hall:
             running.slot.ready = True
             if running.course is not None:
                 for number, last in running.open.items():
-                    over = Shown(
-                        number, seconds=last.seconds, cpu_seconds=last.cpu_seconds, done=True, cut=True
-                    )
-                    running.course.shown(running.slot.lane, over)
+                    over = Shown(number, seconds=last.seconds, cpu_seconds=last.cpu_seconds, done=True, cut=True)
+                    running.course.shown(running.lane_of(number), over)
             self._free.append(running.slot)
 
     def returned(self, trial: str, shown: Sequence[Shown]) -> None:
@@ -184,7 +231,7 @@ class Hall:
             running.slot.given_back = running.slot.given_back + 1 if back else 0
 
     def lost(self, trial: str) -> None:
-        """Close a job whose lane has died: what it had is done by others, and its room is free for a new process."""
+        """Close a job whose lane has died: others do what it had; the next `sync` tells whether its room is there."""
         with self._lock:
             running = self._running.pop(trial, None)
             if running is None:
@@ -192,5 +239,6 @@ class Hall:
             running.slot.ready = False
             self._ready.discard(running.slot.lane)
             if running.course is not None:
-                running.course.lost(running.slot.lane)
-            self._free.append(running.slot)
+                for lane in dict.fromkeys((running.slot.lane, *running.lanes.values())):
+                    running.course.lost(lane)
+            self._doubtful = True

@@ -1,4 +1,4 @@
-"""A pool of lanes: one Tuner whose searcher hands out the jobs of whatever sweeps come, until none has come for long."""
+"""A pool of lanes: one Tuner whose searcher hands out the jobs of whatever sweeps come."""
 
 import logging
 import os
@@ -34,10 +34,12 @@ _FAST = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
+_NODE = "ray.io/node-id"
+"""The label by which Ray knows each node."""
 CLAIM = 0.001
 """CPUs that a lane claims from Ray: what it really uses, it asks a lease for."""
-GROW_EVERY = 5.0
-"""Seconds between two looks for nodes that have come up."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks which nodes there are."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,10 @@ class Shape:
     """What one lane needs of its node."""
 
     cpus: float = 1.0
+    """Threads of all its trainings together."""
     gpus: float = 0.0
+    width: int = 1
+    """Trainings side by side that share the prepared rows."""
 
 
 class Pool:
@@ -114,6 +119,7 @@ class Pool:
                 name=self.name,
                 storage_path=folder,
                 verbose=0,
+                stop=_Closed(self.hall),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
@@ -154,9 +160,8 @@ def _claim(shape: Shape) -> Callable[[Mapping[str, Any]], tune.PlacementGroupFac
         bundle: dict[str, float] = {"CPU": CLAIM}
         if shape.gpus:
             bundle["GPU"] = shape.gpus
-        if config.get("node"):
-            bundle[f"node:{config['node']}"] = CLAIM
-        return tune.PlacementGroupFactory([bundle])
+        place = {"bundle_label_selector": [{_NODE: config["node"]}]} if config.get("node") else {}
+        return tune.PlacementGroupFactory([bundle], **place)
 
     return of
 
@@ -167,11 +172,11 @@ def _slots(shape: Shape) -> list[Slot]:
     several = len(nodes) > 1
     slots = []
     for node in nodes:
-        has, address = node["Resources"], node["NodeManagerAddress"]
+        has, name = node["Resources"], node["NodeID"]
         room = int(has.get("CPU", 0) / shape.cpus)
         if shape.gpus:
             room = min(room, int(has.get("GPU", 0) / shape.gpus + 1e-9))
-        slots += [Slot(f"{address}/{n}", address if several else "") for n in range(room)]
+        slots += [Slot(f"{name[:8]}/{n}", name if several else "") for n in range(room)]
     return slots or [Slot("any/0")]  # a cluster whose workers have yet to come up
 
 
@@ -212,6 +217,19 @@ def _quiet_logs() -> Iterator[None]:
         logger.setLevel(level)
 
 
+class _Closed(tune.Stopper):
+    """Ends Tune at once when the pool has closed: a lane may be waiting for a node that never comes back."""
+
+    def __init__(self, hall: Hall) -> None:
+        self._hall = hall
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        return self._hall.closed and self._hall.idle
+
+
 class _Conductor(Searcher):
     """Tune's searcher: every suggestion is the next job of a lane."""
 
@@ -223,18 +241,18 @@ class _Conductor(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         self._started.set()
-        self._grow()
+        self._sync()
         job = self._hall.next(trial_id)
         if job is None:
             return Searcher.FINISHED if self._hall.closed else None
         return {"job": Cargo(job.lane, job), "node": self._hall.node_of(trial_id)}
 
-    def _grow(self) -> None:
-        """Look for new nodes now and then."""
-        if self._clock.ticks() - self._looked < GROW_EVERY:
+    def _sync(self) -> None:
+        """Look which nodes there are, now and then."""
+        if self._clock.ticks() - self._looked < LOOK_EVERY and not self._hall.doubtful:
             return
         self._looked = self._clock.ticks()
-        self._hall.grow(self._slots())
+        self._hall.sync(self._slots())
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Do nothing: the scheduler has listened already."""

@@ -1,5 +1,7 @@
 """The hall of a pool: who gets which job, and what becomes of it when a lane dies or Tune cuts it off."""
 
+from dataclasses import replace
+
 import pytest
 
 from mlray.experiments import Configuration, Listed
@@ -103,10 +105,31 @@ def test_what_a_dead_lane_had_is_given_to_another_and_nothing_is_lost():
     had = made.next("a").pack.orders
     made.lost("a")
     assert made.ready == 1
-    again = made.next("b")
-    assert again.pack is None or again.pack.orders == had
-    other = made.next("c")
-    assert had in [job.pack.orders for job in (again, other) if job.pack]
+    assert made.doubtful
+    assert made.next("b").pack.orders == had
+    assert made.next("c") is None
+
+
+def test_room_lost_with_a_lane_is_room_again_if_its_node_is_still_there():
+    made, running = hall(), course()
+    made.attach(running, TASK)
+    lane = made.next("a").lane
+    made.next("b")
+    made.lost("a")
+    made.sync([Slot("lane/0"), Slot("lane/1")])
+    again = made.next("c")
+    assert (again.lane, again.pack) == (lane, None)
+
+
+def test_what_ran_on_a_node_that_is_gone_is_done_elsewhere():
+    made, running = hall(), course()
+    made.attach(running, TASK)
+    jobs = {trial: made.next(trial) for trial in "ab"}
+    there = jobs["b"].lane
+    made.sync([Slot(there)])
+    finish(made, "b", jobs["b"])
+    assert made.next("c").pack.orders == jobs["a"].pack.orders
+    assert made.lanes == 1
 
 
 def test_a_pack_without_a_lease_goes_back_and_its_lane_waits_longer_next_time():
@@ -148,11 +171,22 @@ def test_idle_lanes_rest_and_the_pool_closes_when_nobody_has_come_for_long():
 
 def test_new_room_is_known_once():
     made = hall(lanes=1)
-    made.grow([Slot("lane/0"), Slot("lane/1", "10.0.0.2")])
+    for _ in range(2):
+        made.sync([Slot("lane/0"), Slot("lane/1", "node-2")])
     assert made.lanes == 2
     made.next("a")
     made.next("b")
-    assert made.node_of("b") == "10.0.0.2"
+    assert made.next("c") is None
+    assert made.node_of("b") == "node-2"
+
+
+def test_a_process_with_several_seats_takes_several_packs():
+    made, running = hall(lanes=1), course()
+    made.attach(running, replace(TASK, width=3))
+    job = made.next("a")
+    assert len(job.pack.orders) == 3
+    finish(made, "a", job)
+    assert running.sweep.progress(0.0).done == 3
 
 
 @pytest.mark.parametrize("words", [[], [Shown(99, (Look(8, 0.1),))]], ids=["nothing", "an unknown order"])

@@ -8,7 +8,7 @@ import pytest
 
 from mlray.experiments._orders import Order, Pack, Shown
 from mlray.experiments._space import Configuration
-from mlray.experiments._work import Worker, merged
+from mlray.experiments._work import Worker, merged, side_by_side
 from tests import toys
 
 
@@ -155,3 +155,12 @@ def test_messages_are_merged_by_order():
         Shown(2, (Look(1, 0.4),)),
         Shown(1, (Look(1, 0.5), Look(2, 0.6)), done=True),
     )
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "threads", "width"),
+    [(8, 1e9, 1, 1), (8, 1_000, 1, 8), (8, 1_000, 4, 2), (1, 1_000, 1, 1), (8, float("inf"), 1, 1)],
+    ids=["room for all", "room for one", "threads each", "one core", "memory unknown"],
+)
+def test_rows_that_fit_only_once_are_shared_by_threads(cpus, memory, threads, width):
+    assert side_by_side(toys.problem(rows=1_000), cpus, memory, threads) == width
