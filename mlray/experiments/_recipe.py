@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 from mlray.errors import InputError, SpecError
 from mlray.experiments._portfolio import first_configurations
-from mlray.experiments._search import First, Random, Search
+from mlray.experiments._search import First, Grid, Random, Search
 from mlray.experiments._space import Configuration, Space, space_of, spaces
 from mlray.ids import Json
 from mlray.plugins import load
@@ -43,6 +43,8 @@ class Recipe(Record):
     """Strong configurations and those of earlier sweeps: they change as sweeps are added, so they are written down."""
     free: bool = False
     """Whether the parameters are those of a user's function, which nobody but the user knows."""
+    grid: tuple[str, ...] = ()
+    """Parameters whose every combination is tried, others at random."""
     own: str = ""
     """The class of a search that the caller brought: nobody else can make it again."""
 
@@ -84,6 +86,8 @@ class Recipe(Record):
                 remedy="Call mlray.sweep(…, search=…, resume=…) in Python.",
             )
         model, found = Model.model_validate(self.model), self.spaces()
+        if self.grid:
+            return Grid(found[0], self.grid, self.seed)
         first = [Configuration(each.trainer, dict(each.params)) for each in self.first]
         return First(first, _searcher(model, found, self.seed, higher=self.higher))
 

@@ -31,6 +31,7 @@ class _Open:
     cpu_seconds: float = 0.0
     heard_at: float = math.nan
     """When it last told something, or was seen to wait; not a number before."""
+    reported: bool = False
     best: float = math.nan
     others: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
@@ -40,7 +41,7 @@ class _Open:
 
     def worked(self, now: float) -> float:
         """Return its seconds, those since it was last heard of included."""
-        return self.before + self.seconds + (0.0 if math.isnan(self.heard_at) else max(0.0, now - self.heard_at))
+        return self.before + self.seconds + max(0.0, now - self.heard_at)
 
 
 class Course:
@@ -120,7 +121,7 @@ class Course:
         if seconds < trial.seconds:
             trial.before += trial.seconds
             trial.cpu_before += trial.cpu_seconds
-        trial.seconds, trial.cpu_seconds, trial.heard_at = seconds, cpu_seconds, now
+        trial.seconds, trial.cpu_seconds, trial.heard_at, trial.reported = seconds, cpu_seconds, now, True
 
     def _move(self, trial: _Open, look: Look, result: Mapping[str, Any]) -> None:
         better = not (look.score <= trial.best if self.state.plan.higher else look.score >= trial.best)
@@ -129,7 +130,7 @@ class Course:
         trial.best = look.score
         params, config = trial.order.configuration.params, result.get("config")
         if self._moving and isinstance(params, dict) and isinstance(config, Mapping):
-            params.update({key: config[key] for key in params if key in config})
+            params.update({key: _within(config, key, value) for key, value in params.items()})
 
     def _tell(self, name: str, trial: _Open, now: float, looks: tuple[Look, ...] = ()) -> bool:
         # Not beyond what the trial itself said: the time after its last word may have been spent waiting.
@@ -149,7 +150,8 @@ class Course:
         return not any(goes_on) and bool(self.state.stopped_because)
 
     def _alive(self, name: str, trial: _Open, now: float, working: Collection[str] | None) -> bool:
-        if working is not None and (name not in working or math.isnan(trial.heard_at)):
+        works = trial.reported if working is None else name in working
+        if not works or math.isnan(trial.heard_at):
             trial.heard_at = now
         seconds = trial.worked(now)
         cpu_seconds = trial.cpu_before + trial.cpu_seconds
@@ -183,6 +185,16 @@ class Course:
         for name, trial in list(self._open.items()):
             trial.cut = True
             self.ended(name, now)
+
+
+def _within(config: Mapping[str, Any], key: str, otherwise: Any) -> Any:  # noqa: ANN401
+    """Return what `config` says for a parameter that may be named `group/name`."""
+    found: Any = config
+    for step in key.split("/"):
+        if not isinstance(found, Mapping) or step not in found:
+            return otherwise
+        found = found[step]
+    return found
 
 
 def _reached(value: object, at: float) -> bool:

@@ -25,6 +25,7 @@ from mlray.experiments._sweep import Sweep
 from mlray.experiments.functions._course import CPU_SECONDS, ERROR, NODE, SECONDS, Course
 from mlray.experiments.functions._needs import Needs, fewest, needs_of, slots
 from mlray.experiments.functions._reports import OURS, Reports
+from mlray.experiments.tune.on_ray import nested
 from mlray.leases import Resources, Terms
 from mlray.leases.on_ray import Desk
 from mlray.ports import Progress
@@ -194,7 +195,7 @@ class _Conductor:
             return None
         if isinstance(params, Done):
             return Searcher.FINISHED
-        return {**params, NODE: node}
+        return {**nested(params), NODE: node}
 
     def beat(self) -> bool:
         """Return whether all is to end; looked at about once a second."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from mlray.errors import InputError, NotFoundError, SpecError
-from mlray.experiments import BUILT_IN, Search, Space, read_domains
+from mlray.experiments import BUILT_IN, Search, Space
 from mlray.ids import new_id
 from mlray.leases import Terms
 from mlray.plugins import names
 from mlray.ports import Progress
-from mlray.spec import Model, model_of
+from mlray.spec import Model, model_of, read_domains
 
 __all__ = [
     "FOLDER",
@@ -78,10 +78,9 @@ def by_trainer(space: object, trainer: str) -> dict[str, Mapping[str, object]]:
         return {trainer: dict(space)}
     others = [str(key) for key in space if key not in sections]
     if others:
+        named, mixed = ", ".join(map(str, sections)), ", ".join(others)
         raise SpecError(
-            [
-                f"space holds trainers ({', '.join(map(str, sections))}) and parameters ({', '.join(others)}) side by side."
-            ],
+            [f"space holds trainers ({named}) and parameters ({mixed}) side by side."],
             remedy='Write {"trainer": {"parameter": …}} for all of them.',
         )
     return {str(key): dict(space[key]) for key in sections}

@@ -149,7 +149,7 @@ def sweep(  # noqa: PLR0913 (one call for everything a sweep can be told; all bu
         asked = Asked(model, search, place, journal_of(resume, place), price_of(price), tenant, terms, heard)
         if function:
             how = FunctionAsked(
-                metric or "score", mode, tuple(objectives), resources, scheduler, dict(stop or {}), reuse=reuse
+                metric or "score", mode, tuple(objectives), resources, scheduler, dict(stop or {}), reuse, _grid(space)
             )
             return sweep_function(data, asked, how)
         rows = TableAsked(target, task, metric, split, times, groups, weights, class_weights, seed)
@@ -161,11 +161,18 @@ def _trainers(
 ) -> dict[str, Mapping[str, object]]:
     """Return trainer → parameter → domain; for a function under its own name."""
     if function:
-        (parts,) = by_trainer(space, "function").values() if space is None else (space,)
-        return {str(getattr(data, "__name__", "function")): domains_of(parts)}
+        from mlray.experiments.tune.on_ray import from_tune
+
+        return {str(getattr(data, "__name__", "function")): from_tune(space or {})}
     found = by_trainer(space, trainer)
     check_trainers(found)
     return {name: domains_of(part) for name, part in found.items()}
+
+
+def _grid(space: Mapping[str, Any] | None) -> tuple[str, ...]:
+    from mlray.experiments.tune.on_ray import crossed
+
+    return crossed(space or {})
 
 
 def _refuse(said: Mapping[str, object], these: str, this: str) -> None:

@@ -31,6 +31,8 @@ class FunctionAsked:
     scheduler: Any = None
     ends: Mapping[str, float] | None = None
     reuse: bool = False
+    grid: tuple[str, ...] = ()
+    """Parameters that were written as a `grid_search`."""
 
 
 def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experiment:  # noqa: ANN401
@@ -45,7 +47,12 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
     further = tuple(name for name in how.objectives if name != "score")
     model, seed = asked.model, asked.model.seed
     recipe = Recipe(
-        model.model_dump(mode="json", exclude_defaults=True), seed, mode == "max", free=True, own=_own(asked.search)
+        model.model_dump(mode="json", exclude_defaults=True),
+        seed,
+        mode == "max",
+        free=True,
+        grid=how.grid if isinstance(asked.search, str) else (),
+        own=_own(asked.search),
     )
     spaces = recipe.spaces()
     from mlray.experiments.functions.on_ray import Job, moves, needs, run, trainable
