@@ -7,6 +7,7 @@ from mlray.experiments._ending import check_budget, least_seconds
 from mlray.experiments._halving import keeps_up, marks, past_its_best, rungs
 from mlray.experiments._history import History, Replay
 from mlray.experiments._journal import Journal, earlier, read, replay, resume
+from mlray.experiments._make import Parting, problem_of, task_of
 from mlray.experiments._metrics import METRICS, TASKS, Task, default_metric, higher_is_better, metrics_of, point_score
 from mlray.experiments._plan import Plan, SweepProgress
 from mlray.experiments._portfolio import first_configurations, portfolio
@@ -33,6 +34,7 @@ from mlray.experiments._space import (
 )
 from mlray.experiments._sweep import Sweep
 from mlray.experiments._trainers import BUILT_IN, Run, Trainer, Traits, fit, load_model, suits, trainer, traits
+from mlray.experiments._weights import class_weights
 
 __all__ = [
     "BUILT_IN",
@@ -48,6 +50,7 @@ __all__ = [
     "Journal",
     "Known",
     "Listed",
+    "Parting",
     "Plan",
     "Planned",
     "Problem",
@@ -67,6 +70,7 @@ __all__ = [
     "ask_stop",
     "check_budget",
     "check_space",
+    "class_weights",
     "compose",
     "default_metric",
     "earlier",
@@ -85,6 +89,7 @@ __all__ = [
     "placed",
     "point_score",
     "portfolio",
+    "problem_of",
     "read",
     "replay",
     "resume",
@@ -96,6 +101,7 @@ __all__ = [
     "stop_asked",
     "suits",
     "sweep_here",
+    "task_of",
     "trainer",
     "traits",
     "within",

@@ -123,6 +123,7 @@ def check_folds(folds: Sequence[tuple[Array, Array]], rows: Rows, task: str) -> 
     Raises:
         DataError: positions that do not exist, a row on both sides, or a side from which nothing can be learnt.
     """
+    _shapes(rows, rows.x.shape[1])
     for number, (learn, choose) in enumerate(folds, start=1):
         both = np.concatenate([learn, choose])
         if len(both) and (both.min() < 0 or both.max() >= len(rows.y)):

@@ -99,8 +99,8 @@ def point_score(
 
     >>> point_score("auc", [0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
-    >>> point_score("rmse", [1.0, 2.0], [1.0, 4.0], weights=[1.0, 3.0]) ** 2
-    3.0
+    >>> point_score("rmse", [1.0, 2.0], [1.0, 4.0], weights=[3.0, 1.0])
+    1.0
     """
     higher_is_better(metric)
     truth, answer = np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
@@ -115,6 +115,8 @@ def point_score(
         return _auc_of_each(truth, answer, count) if answer.ndim == 2 else _auc(truth, answer, count)
     if metric == "r2":
         spread = _mean((truth - _mean(truth, count)) ** 2, count)
+        if not spread:
+            raise DataError("R² compares with the spread of the answers; these are all the same.")
         return 1 - _mean((truth - answer) ** 2, count) / spread
     value = _mean(_each(metric, truth, answer), count)
     return float(np.sqrt(value)) if metric == "rmse" else value

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Problem:
     train_w: Array | None = None
     """How much each row counts in training, float32 [n]; all the same without."""
     valid_w: Array | None = None
-    """How much each row counts in the score."""
+    """How much each row counts in the score; with folds there is one for each row of `train_*`."""
     train_groups: Array | None = None
     """Ranking: which list each row belongs to, integers [n]; the rows of one list stand together."""
     valid_groups: Array | None = None
@@ -50,6 +51,10 @@ class Problem:
     """The digest of the rows, where the caller has one: what lanes keep prepared rows under, see `key`."""
     final: bool = False
     """There is nothing to choose by: the last training, on everything."""
+    device: str = "cpu"
+    """Where trainers that can use a GPU work: `cuda`, or `cuda:1` for the second that a process sees."""
+    labels: tuple[Any, ...] = ()
+    """What each code stands for, where answers were words; see `problem_of`."""
 
     def __post_init__(self) -> None:
         """Refuse what no trainer could learn from.
@@ -63,7 +68,10 @@ class Problem:
         valid = Rows("validation", self.valid_x, self.valid_y, self.valid_w, self.valid_groups)
         for rows in (train,) if self.folds or self.final else (train, valid):
             check_rows(rows, len(self.names), self.task, classes=self.classes)
-        check_folds(self.folds, train, self.task)
+        if self.folds:
+            check_folds(
+                self.folds, Rows("validation", self.train_x, self.train_y, self.valid_w, self.train_groups), self.task
+            )
         if self.task in ("binary", "multiclass") and not self.classes:
             highest = max(int(part.max(initial=0)) for part in (self.train_y, self.valid_y))
             object.__setattr__(self, "classes", 2 if self.task == "binary" else highest + 1)
@@ -87,7 +95,7 @@ class Problem:
             valid_x=self.train_x[choose],
             valid_y=self.train_y[choose],
             train_w=None if self.train_w is None else self.train_w[learn],
-            valid_w=None if self.train_w is None else self.train_w[choose],
+            valid_w=None if self.valid_w is None else self.valid_w[choose],
             train_groups=None if self.train_groups is None else self.train_groups[learn],
             valid_groups=None if self.train_groups is None else self.train_groups[choose],
             folds=(),
@@ -102,7 +110,7 @@ class Problem:
         if not self.folds:
             return self.valid_y, self.valid_w, self.valid_groups
         rows = np.concatenate([choose for _, choose in self.folds])
-        weights = None if self.train_w is None else self.train_w[rows]
+        weights = None if self.valid_w is None else self.valid_w[rows]
         return self.train_y[rows], weights, None if self.train_groups is None else self.train_groups[rows]
 
     def score(self, predictions: Array) -> float:
@@ -112,7 +120,10 @@ class Problem:
 
 def _digest(problem: Problem) -> str:
     """Return a digest of the rows, the question and its folds: equal ones are prepared once."""
-    found = blake2b(repr((problem.names, problem.categorical, problem.task, problem.classes)).encode(), digest_size=16)
+    found = blake2b(
+        repr((problem.names, problem.categorical, problem.task, problem.classes, problem.device)).encode(),
+        digest_size=16,
+    )
     parts = (
         *(problem.train_x, problem.train_y, problem.train_w, problem.train_groups),
         *(problem.valid_x, problem.valid_y, problem.valid_w, problem.valid_groups),

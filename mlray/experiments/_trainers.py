@@ -192,6 +192,7 @@ def fit(  # noqa: PLR0913 (the rows, the configuration, and what kind of questio
     weights: Array | None = None,
     groups: Array | None = None,
     classes: int = 0,
+    device: str = "cpu",
 ) -> bytes:
     """Train the final model, on all cores where that pays, and return its content, which `load_model` reads.
 
@@ -210,6 +211,7 @@ def fit(  # noqa: PLR0913 (the rows, the configuration, and what kind of questio
         train_groups=groups,
         classes=classes,
         final=True,
+        device=device,
     )
     learner, threads = trainer(name), threads_for(x)
     run = learner.start(learner.prepare(problem, threads), params, seed, threads)

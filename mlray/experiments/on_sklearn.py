@@ -13,6 +13,7 @@ import numpy as np
 from mlray.errors import SpecError
 from mlray.experiments._metrics import Array, Task
 from mlray.experiments._problem import Problem
+from mlray.experiments._splits import spread
 from mlray.experiments._trainers import ALL_ROWS, Params, Run
 from mlray.ports import Model
 
@@ -102,19 +103,8 @@ class _Rows:
 
     @cached_property
     def order(self) -> Array:
-        """In which order rows are learnt from: drawn at random, each class as evenly spread as its rows allow.
-
-        The first of each class come first of all, so that the smallest share has every class.
-        """
-        drawn = np.random.default_rng(self.problem.seed).permutation(len(self.y))
-        if not self.problem.classes:
-            return drawn
-        answers = self.y[drawn]
-        place = np.empty(len(drawn))
-        for code in np.unique(answers):
-            mine = answers == code
-            place[mine] = np.arange(mine.sum()) / mine.sum()
-        return drawn[np.argsort(place, kind="stable")]
+        """In which order rows are learnt from: the smallest share has every class."""
+        return spread(len(self.y), self.problem.seed, self.y if self.problem.classes else None)
 
     def share(self, hundredths: int) -> Array:
         """Return the positions of so many hundredths of the rows, rising."""

@@ -1,5 +1,6 @@
 """XGBoost as a trainer of all four kinds of questions."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlray.errors import UnavailableError
 from mlray.experiments._problem import Array, Problem
 from mlray.experiments._trainers import Params, Run
 from mlray.ports import Model
@@ -41,7 +43,11 @@ class XGBoost:
         return prepared
 
     def start(self, prepared: "_Prepared", params: Params, seed: int, threads: int) -> Run:
-        """Begin a configuration; with `device: cuda` it is trained and evaluated on a GPU."""
+        """Begin a configuration.
+
+        Where the problem's device, or the parameter `device`, is `cuda`, the booster works on the GPU that this process
+        sees; what `prepare` binned is copied there once, at the first round.
+        """
         return _Run(prepared, {**prepared.usual, **params, **_FIXED, "seed": seed, "nthread": threads})
 
     def load(self, content: bytes) -> Model:
@@ -61,7 +67,7 @@ class _Prepared:
         self._problem, self._threads = problem, threads
         self._binned: dict[int, tuple[Any, Any]] = {}
         self._lock = Lock()
-        self.usual: dict[str, Any] = {"objective": _OBJECTIVES[problem.task]}
+        self.usual: dict[str, Any] = {"objective": _OBJECTIVES[problem.task], "device": problem.device}
         if problem.task == "multiclass":
             self.usual["num_class"] = problem.classes
         if problem.task == "ranking":
@@ -116,12 +122,15 @@ class _Run:
         self._train, self._valid = prepared.matrices(int(params.get("max_bin") or BINS))
         kept = [matrix for matrix in (self._train, self._valid) if matrix is not None]
         self._booster = xgb.Booster(dict(params), kept)
+        self._device = str(params["device"])
         self._done = 0
 
     def advance(self, marks: Sequence[int]) -> Iterator[tuple[int, Array]]:
         for mark in marks:
             for iteration in range(self._done, mark):
                 self._booster.update(self._train, iteration)
+                if not iteration and self._device != "cpu":
+                    _check_device(self._booster, self._device)
             self._done = mark
             yield mark, self._predictions()
 
@@ -132,6 +141,24 @@ class _Run:
 
     def content(self) -> bytes:
         return bytes(self._booster.save_raw("ubj"))
+
+
+def _check_device(booster: Any, wanted: str) -> None:
+    """Find out whether the first round ran where it was to: without a GPU, XGBoost goes on, slowly, on the CPU."""
+    import xgboost as xgb
+
+    used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
+    if used != "cpu":
+        return
+    if not xgb.build_info()["USE_CUDA"]:
+        raise UnavailableError(
+            f"The device is '{wanted}', and the XGBoost that is installed here knows CPUs only.",
+            remedy="Install `xgboost` in place of `xgboost-cpu` on the nodes with GPUs (cluster/gpu.lock).",
+        )
+    raise UnavailableError(
+        f"The device is '{wanted}', and this process sees no GPU.",
+        remedy="Give each lane a GPU or a part of one (model.gpus), or set model.device to cpu.",
+    )
 
 
 class _Model:
