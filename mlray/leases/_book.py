@@ -254,11 +254,11 @@ class Book:
         lost = tuple(
             lease
             for lease, entry in self._entries.items()
-            if entry.claim.holder in gone
-            or (lease not in self.fair.waiting and now - entry.seen > self._patience(lease))
+            if entry.claim.holder in gone or now - entry.seen > self._patience(lease)
         )
         for lease in lost:
             self.release(lease, None, now)
+            del self._over[lease]  # whoever was only slow may come back with it
         self._tidy(now)
         return lost
 
@@ -268,6 +268,8 @@ class Book:
         return not self._entries and not self.wants
 
     def _patience(self, lease: str) -> float:
+        if lease in self.fair.waiting:
+            return math.inf  # its call ends by itself
         return _LOST if lease in self.fair.held else _REMEMBERED
 
     def _tidy(self, now: float) -> None:

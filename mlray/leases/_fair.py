@@ -42,12 +42,11 @@ class Fair(Register):
     def decide(self, now: float) -> Decisions:
         """Grant what can be granted, and ask back what others are owed; the same events give the same decisions."""
         self._settle(now)
-        grants = self._grant()
         before = frozenset(self._revoked)
         if self._looked is None or self._now - self._looked >= self.rules.look_every:
             self._looked = self._now
             self._look()
-        return Decisions(tuple(grants), tuple(sorted(self._revoked - before)))
+        return Decisions(tuple(self._grant()), tuple(sorted(self._revoked - before)))
 
     # Granting.
 

@@ -57,15 +57,14 @@ class Broker:
             return answer
         future = self._waiting[claim.lease] = asyncio.get_running_loop().create_future()
         self._pump()
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), patience_s)
-        except TimeoutError:
-            return "waits"
-        finally:
-            # Only the latest call for a lease may let go of it: an older one may end after it was asked again.
-            if self._waiting.get(claim.lease) is future:
-                del self._waiting[claim.lease]
-                self._book.give_up(claim.lease, self._clock.ticks())
+        done, _ = await asyncio.wait({future}, timeout=patience_s)
+        if done:
+            return future.result()
+        # Only the latest call for a lease may let go of it: this one may end after it was asked again.
+        if self._waiting.get(claim.lease) is future:
+            del self._waiting[claim.lease]
+            self._book.give_up(claim.lease, self._clock.ticks())
+        return "waits"
 
     async def word(self, claim: Claim) -> Word:
         """Tell a holder whether to go on."""

@@ -47,6 +47,7 @@ class Simulated:
         for lane in lanes:
             self.lanes.append(lane)
             self._later(at, "ask", len(self.lanes) - 1)
+        return self
 
     def run(self, until, look=lambda simulated: None):
         while self.events and self.events[0][0] <= until:
