@@ -1,22 +1,17 @@
-"""A sweep over a project's data, without a model that comes of it; and the sweeps that a workspace remembers."""
+"""A sweep over a project's data from which no model is made: to see what can be reached, or to take one up again."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from mlray.coordinator.flows import price_of_seconds
-from mlray.coordinator.question import question
-from mlray.coordinator.rows import quiet
+from mlray.coordinator.rows import matrices, quiet, split
+from mlray.coordinator.searching import problem_of, search
 from mlray.coordinator.workspace import Workspace
-from mlray.experiments import Wanted
-from mlray.ids import digest, new_id
-from mlray.leases import Resources, Terms
+from mlray.ids import new_id
 from mlray.ports import Progress
-from mlray.records import DatasetVersion, Experiment, Trial
-from mlray.spec import Claim, Model, Sharing
+from mlray.records import DatasetVersion, Experiment
 
-__all__ = ["Asked", "sweep", "sweeps_folder", "terms_of"]
+__all__ = ["Asked", "sweep", "sweeps_folder"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,6 @@ class Asked:
     trials: int | None = None
     seconds: float | None = None
     budget: Decimal | None = None
-    warm: tuple[Trial, ...] = ()
     resumed: Path | None = None
     """The journal of the sweep that is taken up again."""
 
@@ -38,58 +32,24 @@ def sweeps_folder(space: Workspace) -> Path:
 
 
 def sweep(space: Workspace, asked: Asked, *, progress: Progress = quiet) -> Experiment:
-    """Search for the best configuration on the Ray that this process is joined to; nothing is registered.
+    """Search for the best configuration on the Ray that this process is joined to; nothing is judged or registered.
 
     Raises:
+        DataError: a part of the rows has one class only.
         OverBudget: time or money was gone before any trial had a score, or does not pay one.
         InputError: every trial failed.
     """
-    from mlray.experiments.on_ray import sweep_on_ray
-
-    model = space.spec.model
-    problem = question(space, asked.dataset).problem
-    wanted = Wanted(
+    parts = split(space, asked.dataset)
+    _, x, valid = matrices(space, parts.train, parts.valid)
+    return search(
+        space,
+        asked.dataset,
+        problem_of(space, parts, x, valid),
         name=asked.resumed.stem if asked.resumed else new_id("sweep"),
-        trials=asked.trials or model.trials,
+        trials=asked.trials or space.spec.model.trials,
+        warm=(),
+        budget=asked.budget,
         progress=progress,
-        dataset=asked.dataset.name,
-        contract=contract_of(space),
-        warm=asked.warm,
-        price_per_lane_second=price_of_seconds(space, model.threads),
-        budget=asked.budget if asked.budget is not None else model.budget,
-        seconds=asked.seconds if asked.seconds is not None else model.seconds,
-        folder=sweeps_folder(space),
+        seconds=asked.seconds,
         resumed=asked.resumed,
     )
-    sharing = space.spec.sharing
-    return sweep_on_ray(problem, model, wanted, tenant=sharing.tenant, terms=terms_of(sharing), keep=_keep(model))
-
-
-def contract_of(space: Workspace) -> str:
-    """Return the digest of what the data must look like: sweeps over the same learn from each other."""
-    return digest(space.spec.data.model_dump_json(include={"columns", "target", "table"}).encode())
-
-
-def terms_of(sharing: Sharing) -> Terms:
-    """Return on what terms a project shares the cluster.
-
-    >>> terms_of(Sharing(guarantee=Claim(cpu=4))).guarantee.cpu
-    4.0
-    """
-    return Terms(
-        guarantee=_amount(sharing.guarantee, 0.0),
-        weight=sharing.weight,
-        maximum=None if sharing.maximum is None else _amount(sharing.maximum, float("inf")),
-        priority=sharing.priority,
-    )
-
-
-def _amount(claim: Claim, otherwise: float) -> Resources:
-    given: Mapping[str, float | None] = {"cpu": claim.cpu, "gpu": claim.gpu, "memory": claim.memory}
-    return Resources(**{name: otherwise if value is None else float(value) for name, value in given.items()})
-
-
-def _keep(model: Model) -> float:
-    from mlray.clock import parse_duration
-
-    return parse_duration(model.keep_lanes).total_seconds()

@@ -32,6 +32,7 @@ from mlray.experiments._space import (
     spaces,
     within,
 )
+from mlray.experiments._splits import holdout, k_folds, time_folds, time_holdout
 from mlray.experiments._sweep import Sweep
 from mlray.experiments._trainers import BUILT_IN, Run, Trainer, Traits, fit, load_model, suits, trainer, traits
 from mlray.experiments._weights import class_weights
@@ -79,6 +80,8 @@ __all__ = [
     "forget_stop",
     "grid",
     "higher_is_better",
+    "holdout",
+    "k_folds",
     "keeps_up",
     "least_seconds",
     "load_model",
@@ -102,6 +105,8 @@ __all__ = [
     "suits",
     "sweep_here",
     "task_of",
+    "time_folds",
+    "time_holdout",
     "trainer",
     "traits",
     "within",
