@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import sys
 from pathlib import Path
 
 from mlray.project.sweeps._asked import FOLDER
@@ -30,6 +31,11 @@ def join(folder: Path) -> None:
         UnavailableError: none could be started or reached.
     """
     if joined():
+        return
+    if not address() and "ray" in sys.modules:
+        from mlray.project.sweeps.on_ray import start
+
+        start()
         return
     from mlray.coordinator.cluster.on_ray import connect
 

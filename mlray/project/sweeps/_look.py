@@ -12,7 +12,7 @@ from mlray.errors import JournalError, NotFoundError
 from mlray.experiments import History, read
 from mlray.records import Record, Trial
 
-__all__ = ["Sight", "find", "ranked", "sight", "sights"]
+__all__ = ["Sight", "find", "ranked", "sight", "sights", "writing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Sight(Record):
     """One sweep, as somebody who lists them sees it."""
 
     id: str
-    began: datetime
-    """When its journal was last begun or written, as far as the file tells."""
+    at: datetime
+    """When its journal was last written."""
     state: str
     """`running`, or `ended`: a sweep that was interrupted has ended too, and can be resumed."""
     metric: str
@@ -50,7 +50,7 @@ def sights(folder: Path) -> tuple[Sight, ...]:
             found.append(sight(path, read(path)))
         except JournalError:
             continue
-    return tuple(sorted(found, key=lambda one: one.began, reverse=True))
+    return tuple(sorted(found, key=lambda one: one.at, reverse=True))
 
 
 def sight(path: Path, history: History) -> Sight:
@@ -59,7 +59,7 @@ def sight(path: Path, history: History) -> Sight:
     best = ranked(history)[:1]
     return Sight(
         id=plan.name,
-        began=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         state="running" if writing(path) else "ended",
         metric=plan.metric,
         done=len(history.trials),
