@@ -2,6 +2,7 @@
 
 import math
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def _amount(claim: Claim, missing: float) -> Resources:
     )
 
 
-def search(
+def search(  # noqa: PLR0913 (what is searched, for how much, and who listens)
     space: Workspace,
     dataset: DatasetVersion,
     problem: Problem,
@@ -88,11 +89,14 @@ def search(
     budget: Decimal | None,
     progress: Progress,
     heard: Heard | None = None,
+    seconds: float | None = None,
+    resumed: Path | None = None,
 ) -> Experiment:
     """Run the project's sweep on the Ray that this process is joined to.
 
     Strong configurations come first, then `warm`, then the best of earlier sweeps over the same contract, whichever
-    project they were made for, then the searcher's own.
+    project they were made for, then the searcher's own. `seconds` takes the place of `model.time`; `resumed` is the
+    journal of a sweep that is taken up again.
     """
     from mlray.experiments.on_ray import sweep_on_ray
 
@@ -107,8 +111,9 @@ def search(
         warm=(*warm, *known)[: max(1, trials // 2)],
         price_per_lane_second=lane_price(space),
         budget=_least(budget, model.budget),
-        seconds=model.seconds,
+        seconds=seconds if seconds is not None else model.seconds,
         folder=folder,
+        resumed=resumed,
         heard=heard,
     )
     return sweep_on_ray(

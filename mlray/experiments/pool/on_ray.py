@@ -14,6 +14,7 @@ import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
+from ray.tune.stopper import NoopStopper
 
 from mlray.clock import SystemClock
 from mlray.errors import UnavailableError
@@ -229,6 +230,13 @@ class _Closed(tune.Stopper):
     def stop_all(self) -> bool:
         return self._hall.closed and self._hall.idle
 
+    def __deepcopy__(self, memo: object) -> "_Closed":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the hall behind, as the searcher does."""
+        return (NoopStopper, ())
+
 
 class _Conductor(Searcher):
     """Tune's searcher: every suggestion is the next job of a lane."""
@@ -281,6 +289,13 @@ class _Scheduler(FIFOScheduler):
     def __init__(self, hall: Hall) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._hall = hall
+
+    def choose_trial_to_run(self, tune_controller: Any) -> None:  # noqa: ARG002
+        """Choose nobody: Tune takes pending trials in their order by itself.
+
+        Told to run the one whose lane still boots, it would give it the first lane that comes free and end the one that
+        boots, over and over.
+        """
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
         return TrialScheduler.CONTINUE if self._hall.told(trial.trial_id, result["shown"]) else TrialScheduler.STOP
