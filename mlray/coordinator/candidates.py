@@ -25,12 +25,15 @@ class Candidate:
         """What reads its content: the trainer of its only trial, or `ensemble`."""
         return self.members[0][0].trainer if len(self.members) == 1 else ENSEMBLE
 
-    def fit(self, x: Matrix, y: Array, seed: int) -> bytes:
-        """Train it on `x` with the answers `y`, and return its content, which `load_model` reads."""
+    def fit(self, x: Matrix, y: Array, seed: int, weights: Array | None = None) -> bytes:
+        """Train it on `x` with the answers `y`, and return its content, which `load_model` reads.
+
+        `weights` [n] say how much each row counts, as they did in the sweep.
+        """
         if len(self.members) > 1:
-            return fit_ensemble(self.members, x.values, y, x.categorical, seed)
+            return fit_ensemble(self.members, x.values, y, x.categorical, seed, weights=weights)
         trial, _ = self.members[0]
-        return fit(trial.trainer, x.values, y, x.categorical, trial.params, trial.rounds, seed)
+        return fit(trial.trainer, x.values, y, x.categorical, trial.params, trial.rounds, seed, weights=weights)
 
 
 def candidates(experiment: Experiment) -> tuple[Candidate, ...]:
@@ -40,7 +43,9 @@ def candidates(experiment: Experiment) -> tuple[Candidate, ...]:
     return (single, Candidate(members)) if len(members) > 1 else (single,)
 
 
-def scores(proposed: Sequence[Candidate], known: Matrix, y: Array, seed: int, x: Matrix) -> list[Array]:
+def scores(
+    proposed: Sequence[Candidate], known: Matrix, y: Array, seed: int, x: Matrix, weights: Array | None = None
+) -> list[Array]:
     """Return what each candidate, trained on `known` with the answers `y`, predicts for `x`: one array [n] each.
 
     A trial that several candidates share is trained once.
@@ -48,7 +53,7 @@ def scores(proposed: Sequence[Candidate], known: Matrix, y: Array, seed: int, x:
     trials = {trial.number: trial for candidate in proposed for trial, _ in candidate.members}
     told: dict[int, Array] = {}
     for number, trial in trials.items():
-        content = Candidate(((trial, 1.0),)).fit(known, y, seed)
+        content = Candidate(((trial, 1.0),)).fit(known, y, seed, weights)
         told[number] = load_model(trial.trainer, content).predict(x.values)
     return [sum(share * told[trial.number] for trial, share in one.members) for one in proposed]  # type: ignore[misc]
 

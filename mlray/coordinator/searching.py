@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from mlray.clock import parse_duration
-from mlray.coordinator.rows import Array, Split, labels, some_rows
+from mlray.coordinator.rows import Split, labels, some_rows, weights
 from mlray.coordinator.workspace import Workspace
-from mlray.experiments import Heard, Problem, Wanted, class_weights, k_folds, time_folds
+from mlray.experiments import Heard, Problem, Wanted, k_folds, time_folds
 from mlray.experiments import earlier as earlier_trials
 from mlray.features import Matrix
 from mlray.leases import Resources, Terms
@@ -48,14 +48,9 @@ def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Prob
         x.categorical,
         model.metric,
         model.seed,
-        train_w=_weights(space, train_y),
+        train_w=weights(space, train_y),
         folds=folds,
     )
-
-
-def _weights(space: Workspace, y: Array) -> Array | None:
-    wanted = space.spec.model.weight_of_class
-    return None if wanted is None else class_weights(y, wanted)
 
 
 def lane_price(space: Workspace) -> Decimal:
