@@ -28,7 +28,7 @@ SECTIONS: dict[str, tuple[Section, float, float, tuple[tuple[str, str], ...]]] =
     "driver": (driver.rows, 100, 40, (RAY,)),
     "sharing": (sharing.rows, 190, 60, (RAY,)),
 }
-"""Section → what measures it, the seconds it takes on two cores, those of a quick run, the peers whose versions are told."""
+"""Section → what measures it, the seconds it takes on two cores, those of a quick run, the peers that are named."""
 
 
 def main() -> None:

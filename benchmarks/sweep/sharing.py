@@ -38,7 +38,8 @@ def _both(scale: Scale, one: Worker, other: Worker, alone: float, shared: float)
     whole = alone + shared + 15
 
     def run(name: str, team: Worker, seconds: float) -> None:
-        answer = team.ask("team", folder=scale.made, tenant=name, seconds=seconds, rounds=scale.pick(100, 30))
+        job = {"folder": scale.made, "rounds": scale.pick(100, 30), "seed": ord(name)}
+        answer = team.ask("team", tenant=name, seconds=seconds, **job)
         found[name] = told(scale, f"team {name}", answer)
 
     first = Thread(target=run, args=("a", one, whole))

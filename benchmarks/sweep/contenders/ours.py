@@ -86,10 +86,9 @@ def search(
 
 def trivial(trials: int, search: str | None, folder: str) -> dict[str, Any]:
     """Run configurations that cost nothing; tell the driver's memory after a fifth of them and in the end, and disk."""
+    from benchmarks.sweep.contenders.trivial import rows
     from mlray.experiments import Problem, Random, spaces
     from mlray.spec import Model, Range
-
-    from benchmarks.sweep.contenders.trivial import rows
 
     x, y = rows()
     problem = Problem(x, y, x, y, ("x",), (), "log_loss", 0)
@@ -104,7 +103,7 @@ def trivial(trials: int, search: str | None, folder: str) -> dict[str, Any]:
     return {**found, "line": [], "memory": [told.memory or _memory(), _memory()], "disk": disk}
 
 
-def team(folder: str, tenant: str, seconds: float, rounds: int) -> dict[str, Any]:
+def team(folder: str, tenant: str, seed: int, seconds: float, rounds: int) -> dict[str, Any]:
     """Search by chance, without halving, until the time is over; tell when each trial ran."""
     from mlray.experiments import Random, spaces
 
@@ -116,7 +115,7 @@ def team(folder: str, tenant: str, seconds: float, rounds: int) -> dict[str, Any
         told,
         trials=MANY,
         seconds=seconds,
-        search=Random(spaces(model), hash(tenant) % 1000),
+        search=Random(spaces(model), seed),
         halving=False,
         tenant=tenant,
     )
