@@ -27,7 +27,7 @@ def chosen(regret: np.ndarray, count: int) -> list[int]:
     Where none lowers it any more, the one with the smallest mean regret of those left follows.
 
     >>> chosen(np.array([[0.0, 3.0, 1.0], [4.0, 0.0, 1.0]]), 2)
-    [2, 0]
+    [2, 1]
     """
     running, found = np.full(len(regret), np.inf), list[int]()
     for _ in range(min(count, regret.shape[1])):

@@ -20,6 +20,13 @@ EVERY = 1.0
 """Seconds between two looks at a contender's processes: Ray has many, and each look costs what is being measured."""
 HOMES = {"tune": "raytune", "bare": "searches", "optuna": "searches", "sklearn": "searches", "flaml": "searches"}
 """Contender → its environment; the others run in ours."""
+RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_raylet_start_wait_time_s": "180",
+}
+"""What every Ray is started with, ours and the peer's."""
 POINTS = 10_000
 """AUC is told in ten-thousandths: its second digit is where searches differ."""
 
@@ -57,9 +64,8 @@ def worker(name: str, **settings: str) -> Worker:
     """Start a contender; Ray's workers, which it starts, find this repository as it does."""
     home = HOMES.get(name)
     python = environment(home) / "bin" / "python" if home else Path(sys.executable)
-    return Worker(
-        name, python, package="benchmarks.sweep.contenders", every=EVERY, **{"PYTHONPATH": str(ROOT), **settings}
-    )
+    given = {"PYTHONPATH": str(ROOT), **RAY, **settings}
+    return Worker(name, python, package="benchmarks.sweep.contenders", every=EVERY, **given)
 
 
 def asked(scale: Scale, name: str, job: str, **arguments: Any) -> Answer:

@@ -1,8 +1,7 @@
 """Ours: sweeps on a Ray of two slots, on one that another process has started, or in threads of this process."""
 
 import os
-import shutil
-import tempfile
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -18,18 +17,13 @@ TRIVIAL = "benchmarks.sweep.contenders.trivial:Trivial"
 KEEP = 600.0
 """Seconds for which lanes stay warm."""
 MANY = 1_000_000
-started: list[str] = []
 
 
 def start() -> str:
-    """Start a Ray of two slots and return its address; what it takes counts for nobody, unless `search` does it."""
-    import ray
+    """Start a Ray and return its address; what it takes counts for nobody, unless `search` does it."""
+    from benchmarks.sweep.contenders.cluster import begin
 
-    started.append(tempfile.mkdtemp(prefix="mlr-"))
-    found = ray.init(
-        num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, logging_level="ERROR", _temp_dir=started[-1]
-    )
-    return str(found.address_info["gcs_address"])
+    return begin()
 
 
 def join(address: str) -> None:
@@ -131,14 +125,11 @@ def close() -> None:
 
 def stop() -> None:
     """Leave Ray, and remove what one of ours wrote about itself."""
-    import sys
-
+    # A sweep in threads of this process knows nothing of Ray.
     if "ray" in sys.modules:
-        import ray
+        from benchmarks.sweep.contenders.cluster import end
 
-        ray.shutdown()
-    for place in started:
-        shutil.rmtree(place, ignore_errors=True)
+        end()
 
 
 class _Told:
@@ -183,14 +174,14 @@ class _Told:
 
 
 def _on_ray(problem: Any, model: Any, told: _Told, *, tenant: str = "default", **wanted: Any) -> Any:
-    from mlray.experiments.on_ray import Wanted, sweep_on_ray
+    from mlray.experiments import Wanted
+    from mlray.experiments.on_ray import sweep_on_ray
 
     return sweep_on_ray(problem, model, Wanted(**_said(told), **wanted), tenant=tenant, keep=KEEP)
 
 
 def _here(problem: Any, model: Any, told: _Told, **wanted: Any) -> Any:
-    from mlray.experiments._begin import Wanted
-    from mlray.experiments._run import sweep_here
+    from mlray.experiments import Wanted, sweep_here
 
     return sweep_here(problem, model, Wanted(**_said(told), **wanted), width=SLOTS)
 

@@ -1,8 +1,6 @@
 """Ray Tune: training functions as its documentation teaches them, and reused actors, the fastest it can do alone."""
 
 import os
-import shutil
-import tempfile
 import threading
 import time
 from typing import Any
@@ -10,20 +8,17 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 
-import ray
 from ray import tune
 
 from benchmarks.data.workers import serve
 from benchmarks.sweep.contenders import trained
+from benchmarks.sweep.contenders.cluster import begin, end, place
 from benchmarks.sweep.job import SLOTS, configurations, load
-
-started: list[str] = []
 
 
 def start() -> None:
-    """Start a Ray of two slots; what it takes counts for nobody."""
-    started.append(tempfile.mkdtemp(prefix="mlr-"))
-    ray.init(num_cpus=SLOTS, include_dashboard=False, log_to_driver=False, logging_level="ERROR", _temp_dir=started[-1])
+    """Start a Ray; what it takes counts for nobody."""
+    begin()
 
 
 def function(folder: str, trials: int, rounds: int) -> dict[str, Any]:
@@ -85,18 +80,11 @@ def teams(first: int, second: int, seconds: float) -> dict[str, Any]:
 
 
 def _quiet(**more: Any) -> tune.RunConfig:
-    return tune.RunConfig(storage_path=started[-1], verbose=0, **more)
-
-
-def stop() -> None:
-    """End Ray, and remove what it wrote about itself."""
-    ray.shutdown()
-    for place in started:
-        shutil.rmtree(place, ignore_errors=True)
+    return tune.RunConfig(storage_path=place(), verbose=0, **more)
 
 
 if __name__ == "__main__":
     try:
         serve(start=start, function=function, trivial=trivial, teams=teams)
     finally:
-        stop()
+        end()
