@@ -1,5 +1,6 @@
 """Two teams on one Ray: how long the second waits for its first result, and who has how much of the machine."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from threading import Thread
@@ -55,7 +56,7 @@ def judge(
     first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], asked: float, shared: float, tune: float
 ) -> Iterator[Row]:
     """Yield the rows from when each team's trials ran, (from, to) in seconds of the same clock."""
-    begin = min(end for _, end in second)
+    begin = min((end for _, end in second), default=math.inf)
     wait = begin - asked
     yield known("second team's first result", "s", [wait], {TUNE: [tune]}, aim=Aim(ours=PACK))
     end = begin + shared

@@ -17,6 +17,16 @@ from benchmarks.sweep.job import SLOTS, SPACE, load
 warnings.simplefilter("ignore")
 logging.getLogger("flaml").setLevel(logging.ERROR)
 LEARNER = "xgb_limitdepth"
+FIRST = {
+    "learning_rate": 0.3,
+    "max_depth": 6,
+    "min_child_weight": 1.0,
+    "subsample": 1.0,
+    "colsample_bytree": 1.0,
+    "reg_lambda": 1.0,
+    "gamma": 0.0,
+}
+"""What it begins with in its own space, too."""
 
 
 def fit(folder: str, rounds: int | None, seed: int, seconds: float, begun: float | None = None) -> dict[str, Any]:
@@ -60,11 +70,12 @@ def _space(rounds: int) -> dict[str, dict[str, Any]]:
     }
     for name, domain in SPACE.items():
         if domain.whole:
-            found[name] = {"domain": tune.randint(int(domain.low), int(domain.high) + 1)}
+            values = tune.randint(int(domain.low), int(domain.high) + 1)
         elif domain.log:
-            found[name] = {"domain": tune.loguniform(domain.low, domain.high)}
+            values = tune.loguniform(domain.low, domain.high)
         else:
-            found[name] = {"domain": tune.uniform(domain.low, domain.high)}
+            values = tune.uniform(domain.low, domain.high)
+        found[name] = {"domain": values, "init_value": FIRST[name]}
     return found
 
 

@@ -1,7 +1,9 @@
 """Ours: sweeps on a Ray of two slots, on one that another process has started, or in threads of this process."""
 
+import contextlib
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -79,7 +81,10 @@ def search(
 
 
 def trivial(trials: int, search: str | None, folder: str) -> dict[str, Any]:
-    """Run configurations that cost nothing; tell the driver's memory after a fifth of them and in the end, and disk."""
+    """Run configurations that cost nothing; tell the driver's memory after a fifth of them and in the end, and disk.
+
+    Disk is by what all that lies under the folder for temporary files has grown: the journal, Tune's and Ray's own.
+    """
     from benchmarks.sweep.contenders.trivial import rows
     from mlray.experiments import Problem, Random, spaces
     from mlray.spec import Model, Range
@@ -89,12 +94,13 @@ def trivial(trials: int, search: str | None, folder: str) -> dict[str, Any]:
     model = Model(trainers={TRIVIAL: {"x": Range(low=0.0, high=1.0)}}, rounds=10, ensemble=False)
     place = Path(folder)
     place.mkdir()
-    told, begun = _Told(watched=trials // 5), time.time()
+    told, before, begun = _Told(watched=trials // 5), _disk(), time.time()
     by = Random(spaces(model), 0) if search == "random" else None
     experiment = _on_ray(problem, model, told, trials=trials, search=by, folder=place)
     found = told.result(experiment, begun)
-    disk = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-    return {**found, "line": [], "memory": [told.memory or _memory(), _memory()], "disk": disk}
+    journal = sum(file.stat().st_size for file in place.rglob("*"))
+    memory = [told.memory or _memory(), _memory()]
+    return {**found, "line": [], "memory": memory, "disk": _disk() - before, "journal": journal}
 
 
 def team(folder: str, tenant: str, seed: int, seconds: float, rounds: int) -> dict[str, Any]:
@@ -218,6 +224,16 @@ def _memory() -> float:
     """Return the resident memory of this process, in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _disk() -> int:
+    """Return the bytes of all files in the folder for temporary files."""
+    total = 0
+    for place, _, names in os.walk(tempfile.gettempdir()):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.lstat(os.path.join(place, name)).st_size  # noqa: PTH118 (ten thousand of them)
+    return total
 
 
 if __name__ == "__main__":
