@@ -102,12 +102,14 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
         plan = replace(
             history.plan, trials=wanted.trials, seconds=wanted.seconds, budget=wanted.budget, lanes=wanted.lanes
         )
-    sweep = Sweep(plan, search_for(model, problem, wanted), journal, history)
+    finished: list[Trial] = []
+    sweep = Sweep(plan, search_for(model, problem, wanted), journal, history, finished.append)
     return Course(
         sweep,
         journal,
         problem,
         wanted.progress,
+        finished,
         wanted.heard,
         Path(journal.path) if journal.path else None,
         before=history.seconds if history is not None else 0.0,
@@ -130,4 +132,4 @@ def finish(course: Course, model: Model) -> Experiment:
     finally:
         course.close()
     kept = [(kept.trial.number, kept.predictions) for kept in course.sweep.kept()]
-    return complete(experiment, course.problem, kept, objectives=tuple(model.objectives), ensemble=model.ensemble)
+    return complete(experiment, course.problem, kept, blended=model.ensemble)

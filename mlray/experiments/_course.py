@@ -33,6 +33,8 @@ class Course:
     written: Journal
     problem: Problem
     progress: Progress
+    finished: list[Trial]
+    """Where the sweep puts every trial that ends."""
     heard: Heard | None = None
     journal: Path | None = None
     """The sweep's journal: a request to stop is a file beside it."""
@@ -113,7 +115,8 @@ class Course:
 
     def _after(self) -> None:
         """Tell those who listen, and note whether the sweep is over."""
-        finished = self.sweep.take_finished()
+        finished = list(self.finished)
+        self.finished.clear()
         if finished and self.heard is not None:
             self.heard(finished, {t.number: self._models[t.number] for t in finished if t.number in self._models})
         for trial in finished:

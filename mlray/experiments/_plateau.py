@@ -34,7 +34,7 @@ def expected_gain(scores: Iterable[float], best: float, ahead: int) -> float:
     Infinite for fewer than `FEWEST` scores, zero where the tail has no width.
 
     >>> round(expected_gain([0.80 + 0.001 * i for i in range(50)], 0.85, 32), 4)
-    0.0039
+    0.0051
     >>> expected_gain([0.80] * 50, 0.80, 32)
     0.0
     """
@@ -43,7 +43,8 @@ def expected_gain(scores: Iterable[float], best: float, ahead: int) -> float:
         return math.inf
     size = int(TAIL * len(ordered))
     threshold = ordered[size]
-    width = math.fsum(score - threshold for score in ordered[:size]) / size
+    # One less than there are: the best of them enters twice, and its own gain would come out a third too small.
+    width = math.fsum(score - threshold for score in ordered[:size]) / (size - 1)
     if width <= 0.0:
         return 0.0
     above = size / len(ordered) * math.exp(-max(0.0, best - threshold) / width)

@@ -6,7 +6,7 @@ seconds since the sweep began, and never runs backwards.
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -55,26 +55,30 @@ class Sweep:
     """
 
     def __init__(
-        self, plan: Plan, search: Search, journal: Journal | None = None, history: History | None = None
+        self,
+        plan: Plan,
+        search: Search,
+        journal: Journal | None = None,
+        history: History | None = None,
+        heard: Callable[[Trial], None] = lambda _: None,
     ) -> None:
         """Begin the sweep `plan`, or go on with it where `history` ends: nothing that ended there is trained again.
 
         `search` is made as for a fresh sweep; it is asked and told all of `history` once more. Without a journal
-        nothing outlives this process.
+        nothing outlives this process. `heard` is called with every trial that ends from now on.
         """
         self.plan = plan
         self.stopped_because = ""
         """Why nothing new is started; empty while there is more."""
         self.difference: Difference | None = None
         """Where `search` first proposed something else than the history tells; what was trained stands."""
-        self._search, self._journal = search, Journal(None) if journal is None else journal
+        self._search, self._journal, self._heard = search, Journal(None) if journal is None else journal, heard
         self._rungs = Rungs(plan.rounds, higher=plan.higher)
         self._shelf = Shelf(plan.keep_predictions, plan.keep_models, higher=plan.higher)
         self._tally = Tally(plan)
         self._running: dict[int, _Running] = {}
         self._again: deque[_Running] = deque()
         self._known_lanes: set[str] = set()
-        self._finished: list[Trial] = []
         self._begun = 0
         if history is not None:
             self._remember(history)
@@ -223,7 +227,7 @@ class Sweep:
         self._shelf.put(trial, shown.predictions, shown.model)
         self._journal.finished(trial, self._tally.spent_seconds, now)
         self._search.tell(trial)
-        self._finished.append(trial)
+        self._heard(trial)
 
     @property
     def _limited(self) -> bool:
@@ -319,11 +323,6 @@ class Sweep:
     def over(self) -> bool:
         """Whether nothing new starts and nothing runs any more."""
         return bool(self.stopped_because) and not self._running and not self._again
-
-    def take_finished(self) -> tuple[Trial, ...]:
-        """Return the trials that have ended since this was last asked."""
-        finished, self._finished = tuple(self._finished), []
-        return finished
 
     def kept(self) -> tuple[Kept, ...]:
         """Return the predictions and models of the best, the best first."""

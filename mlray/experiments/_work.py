@@ -149,7 +149,7 @@ class Worker:
         spent = 0.0
         for position, order in enumerate(pack.orders):
             ended = None
-            for shown in self._train(order, pack, permit, spent, time.process_time):
+            for shown in self._train(order, pack, permit, spent):
                 ended = shown
                 yield shown
             spent += ended.seconds if ended else 0.0
@@ -164,7 +164,7 @@ class Worker:
 
         def one(order: Order) -> None:
             try:
-                for shown in self._train(order, pack, permit, 0.0, time.thread_time):
+                for shown in self._train(order, pack, permit, 0.0):
                     told.put(shown)
                     if quit_.is_set():
                         return
@@ -186,10 +186,10 @@ class Worker:
                 quit_.set()
                 pool.shutdown(cancel_futures=True)
 
-    def _train(
-        self, order: Order, pack: Pack, permit: Permit, spent: float, cpu: Callable[[], float]
-    ) -> Iterator[Shown]:
+    def _train(self, order: Order, pack: Pack, permit: Permit, spent: float) -> Iterator[Shown]:
         """Train one order; `spent` seconds of the pack's allowance are gone already."""
+        # A training of one thread happens in this one, beside which others may be at work.
+        cpu = time.thread_time if self._threads == 1 else time.process_time
         began, cpu_began, paused = self._clock.ticks(), cpu(), 0.0
         course = _Course(order)
 

@@ -5,7 +5,7 @@ import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -192,10 +192,16 @@ def _read(content: bytes) -> Model:
     return _Model(found["model"], found["task"], found["classes"])
 
 
-def _limited(threads: int) -> AbstractContextManager[object]:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+@cache
+def _pools() -> Any:
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-    return threadpool_limits(threads)  # type: ignore[no-any-return]
+    return ThreadpoolController()  # looks at every library of the process: too slow for every look
+
+
+def _limited(threads: int) -> AbstractContextManager[object]:
+    """Return a context in which OpenMP and BLAS use so many threads; call it once scikit-learn has been imported."""
+    return _pools().limit(limits=threads)  # type: ignore[no-any-return]
 
 
 def _fresh(model: Any) -> Any:
@@ -240,7 +246,8 @@ def _classifies(model: Any) -> bool:
 def _configured(template: Any, params: Params, seed: int, threads: int) -> Any:
     """Return a copy of `template` with `params`; what it leaves to chance or to all cores is given seed and threads."""
     model = _fresh(template).set_params(**params)
-    usual = {"random_state": seed, "n_jobs": threads}
+    # One thread is what None means; said aloud, it makes estimators warn that no longer have threads.
+    usual = {"random_state": seed, "n_jobs": threads if threads > 1 else None}
     left = {name: usual.get(name.rpartition("__")[2]) for name, value in model.get_params().items() if value is None}
     return model.set_params(**{name: value for name, value in left.items() if value is not None})
 

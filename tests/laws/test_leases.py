@@ -129,7 +129,7 @@ class Cluster(RuleBasedStateMachine):
         assert self.fair._earmarked <= set(self.fair.waiting)
 
 
-Cluster.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
+Cluster.TestCase.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
 TestCluster = Cluster.TestCase
 
 
@@ -148,7 +148,7 @@ def cluster(cpus, seed=0, rules=None, **agreed):
 packs = st.sampled_from([(1, 2), (0.2, 1), (5, 30), 1000])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     cpus=st.integers(1, 6),
     seed=st.integers(0, 99),
@@ -172,7 +172,7 @@ def test_nobody_starves(cpus, seed, kinds):
         assert simulated.worked(tenant) > 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(big=st.integers(2, 6), seed=st.integers(0, 99), pack=packs)
 def test_a_large_request_does_not_starve_among_small_ones(big, seed, pack):
     simulated = cluster(big, seed).start(0, *lanes("a", 2 * big, pack))
@@ -180,7 +180,7 @@ def test_a_large_request_does_not_starve_among_small_ones(big, seed, pack):
     assert simulated.lanes[-1].first <= 20
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     own=st.integers(1, 4),
     spare=st.integers(0, 3),
@@ -206,8 +206,8 @@ def test_guarantees_hold(own, spare, seed, pack, weight, priority):
     simulated.run(60, look)
 
 
-@settings(max_examples=20, deadline=None)
-@given(cpus=st.integers(1, 12), seed=st.integers(0, 999), late=st.sampled_from([0.0, 7.0, 300.0]))
+@settings(max_examples=12, deadline=None)
+@given(cpus=st.integers(1, 8), seed=st.integers(0, 999), late=st.sampled_from([0.0, 7.0, 100.0]))
 def test_two_equal_teams_have_equal_parts_of_a_minute(cpus, seed, late):
     simulated = cluster(cpus, seed).start(0, *lanes("a", cpus, (1, 2))).start(late, *lanes("b", cpus, (1, 2)))
     before = simulated.run(late).worked("a")
@@ -217,9 +217,9 @@ def test_two_equal_teams_have_equal_parts_of_a_minute(cpus, seed, late):
     assert min(lane.first for lane in simulated.lanes if lane.tenant == "b" and lane.first is not None) <= late + 2
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
-    cpus=st.integers(1, 8),
+    cpus=st.integers(1, 5),
     seed=st.integers(0, 999),
     weights=st.lists(st.sampled_from([1, 2, 3, 5]), min_size=2, max_size=3),
 )
@@ -228,13 +228,13 @@ def test_weights_decide_in_the_long_run_even_where_leases_do_not_divide(cpus, se
     simulated = cluster(cpus, seed, **agreed)
     for tenant in agreed:
         simulated.start(0, *lanes(tenant, cpus, (1, 2)))
-    simulated.run(300)
+    simulated.run(180)
     whole = sum(simulated.worked(tenant) for tenant in agreed)
     for tenant, given_terms in agreed.items():
         assert simulated.worked(tenant) / whole == pytest.approx(given_terms.weight / sum(weights), abs=0.04)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(cpus=st.integers(1, 6), seed=st.integers(0, 99), pack=packs, sweeps=st.integers(2, 3))
 def test_a_cluster_is_never_idle_while_lanes_wait(cpus, seed, pack, sweeps):
     simulated = cluster(cpus, seed)
@@ -244,7 +244,7 @@ def test_a_cluster_is_never_idle_while_lanes_wait(cpus, seed, pack, sweeps):
     assert simulated.worked("a") + simulated.worked("b") >= 60 - 1.5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 99), pack=packs, cpus=st.integers(1, 4))
 def test_the_same_events_give_the_same_decisions(seed, pack, cpus):
     def log():
@@ -254,7 +254,7 @@ def test_the_same_events_give_the_same_decisions(seed, pack, cpus):
     assert log() == log()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(2, 5), st.integers(0, 99))
 def test_two_sweeps_of_one_team_have_equal_parts(cpus, seed):
     simulated = cluster(cpus, seed, rules=Rules())

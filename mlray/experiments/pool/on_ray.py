@@ -14,6 +14,7 @@ import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
+from ray.tune.stopper import NoopStopper
 
 from mlray.clock import SystemClock
 from mlray.errors import UnavailableError
@@ -228,6 +229,13 @@ class _Closed(tune.Stopper):
 
     def stop_all(self) -> bool:
         return self._hall.closed and self._hall.idle
+
+    def __deepcopy__(self, memo: object) -> "_Closed":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the hall behind, as the searcher does."""
+        return (NoopStopper, ())
 
 
 class _Conductor(Searcher):

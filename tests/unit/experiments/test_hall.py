@@ -24,7 +24,10 @@ def course(trials=4, **plan):
     plan = Plan("sweep-1", "rmse", 24, trials, **plan)
     journal = Journal.begin(None, plan)
     listed = Listed([Configuration(toys.NAME, {"floor": number}) for number in range(trials)])
-    return Course(Sweep(plan, listed, journal), journal, toys.problem(), lambda *_: None)
+    finished = []
+    return Course(
+        Sweep(plan, listed, journal, None, finished.append), journal, toys.problem(), lambda *_: None, finished
+    )
 
 
 def hall(lanes=2, keep=100.0, ready=True):

@@ -138,6 +138,10 @@ def test_what_json_does_not_know_becomes_text(tmp_path):
     assert trial.params == {"odd": "1.5"}
 
 
+def test_a_trial_written_twice_counts_once(tmp_path):
+    assert read(journal(tmp_path, TRIAL, replace(TRIAL, score=0.1))).trials == (TRIAL,)
+
+
 # Damage
 
 
@@ -242,6 +246,7 @@ def test_a_resumed_sweep_trains_nothing_twice_and_asks_for_what_a_whole_one_woul
     first = Sweep(PLAN, Learning(), Journal.begin(tmp_path, PLAN))
     before = trained(first, stop_after=3)
     first._journal.close()  # the driver dies, with orders out there
+    assert replay(tmp_path / "sweep-1.jsonl", Learning()) == Replay(3, None)
 
     opened, history = resume(tmp_path / "sweep-1.jsonl")
     search = Learning()

@@ -54,7 +54,7 @@ def test_a_best_that_rose_of_late_may_rise_again(higher, better):
     assert plateau.gain() == math.inf
     for _ in range(PATIENCE):
         plateau.add(0.5)
-    assert plateau.gain() == 0.0
+    assert plateau.gain() < 0.001
 
 
 def test_of_a_long_sweep_only_the_latest_scores_are_looked_at():

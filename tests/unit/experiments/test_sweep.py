@@ -28,8 +28,8 @@ class Counting:
         self.told.append(trial)
 
 
-def new(trials=9, search=None, **changes):
-    return Sweep(Plan("sweep-1", "auc", 120, trials, **changes), search or Counting())
+def new(trials=9, search=None, most=1, **changes):
+    return Sweep(Plan("sweep-1", "auc", 120, trials, most=most, **changes), search or Counting())
 
 
 def take(sweep, lane="a", now=0.0):
@@ -54,7 +54,7 @@ def run(sweep, *looks, lane="a", now=1.0, **rest):
 
 
 def test_a_lane_begins_with_one_configuration_and_streams_until_it_has_a_result():
-    sweep = new(trials=100)
+    sweep = new(trials=100, most=16)
     first = sweep.next_pack("a", 0.0)
     assert (len(first.orders), first.stream) == (1, True)
     show(sweep, 0, (120, 0.7), done=True, seconds=0.1)
@@ -73,7 +73,7 @@ def test_orders_are_numbered_in_the_order_of_asking_and_carry_the_seed():
 
 
 def test_packs_shrink_to_one_near_the_end():
-    sweep = new(trials=60)
+    sweep = new(trials=60, most=16)
     run(sweep, (120, 0.7), seconds=0.01)
     sizes = []
     while isinstance(pack := sweep.next_pack("a", 1.0), Pack):
@@ -91,7 +91,7 @@ def test_no_more_than_the_trials_asked_for_are_begun():
     assert sweep.stopped_because == DONE
     assert show(sweep, 0, (40, 0.7))  # what is running goes on
     show(sweep, 0, (120, 0.7), done=True)
-    show(sweep, 1, (120, 0.7), done=True)
+    show(sweep, 1, (120, 0.7), lane="b", done=True)
     assert sweep.next_pack("c", 2.0) == Done(DONE)
     assert sweep.over
 
@@ -110,6 +110,13 @@ def test_the_search_is_told_of_every_single_result():
     run(sweep, (120, 0.7))
     run(sweep, error="ValueError: no")
     assert [(trial.number, trial.score) for trial in search.told] == [(0, 0.7), (1, None)]
+
+
+def test_whoever_listens_hears_of_every_trial_that_ends():
+    heard = []
+    sweep = Sweep(Plan("sweep-1", "auc", 120, 9), Counting(), heard=heard.append)
+    run(sweep, (120, 0.7))
+    assert heard == list(sweep.trials())
 
 
 def test_a_trial_knows_how_many_results_its_asking_knew():
@@ -297,7 +304,7 @@ def test_once_there_is_a_result_only_lanes_with_work_share_the_money():
 
 
 def test_a_pack_holds_no_more_than_its_allowance_pays_for():
-    sweep = new(trials=1000, price_per_lane_second=Decimal(1), budget=Decimal("0.5"))
+    sweep = new(trials=1000, most=16, price_per_lane_second=Decimal(1), budget=Decimal("0.5"))
     run(sweep, (120, 0.7), seconds=0.1)
     assert len(sweep.next_pack("a", 1.0).orders) == 4
 
@@ -321,7 +328,7 @@ def test_time_is_a_limit_as_well():
 
 
 def test_a_flat_sweep_ends():
-    sweep = new(trials=1000, plateau=0.001, most=1)
+    sweep = new(trials=1000, plateau=0.001)
     while isinstance(sweep.next_pack("a", 1.0), Pack):
         show(sweep, sweep.progress(1.0).done, (120, 0.7), done=True)
     assert sweep.stopped_because == "the best auc is expected to improve by less than 0.001"
@@ -349,7 +356,7 @@ def test_one_success_keeps_the_sweep_going_through_failures():
 
 
 def test_what_a_lost_lane_had_is_queued_again_with_number_and_parameters():
-    sweep = new(trials=100)
+    sweep = new(trials=100, most=16)
     run(sweep, (120, 0.7), seconds=0.5)
     pack = sweep.next_pack("a", 1.0)
     show(sweep, 1, (40, 0.7))
@@ -374,14 +381,14 @@ def test_a_configuration_lost_three_times_has_failed():
 
 
 def test_a_lane_that_came_back_begins_with_one_configuration():
-    sweep = new(trials=100)
+    sweep = new(trials=100, most=16)
     run(sweep, (120, 0.7), seconds=0.01)
     sweep.lost("a", 1.0)
     assert sweep.next_pack("a", 2.0).stream
 
 
 def test_what_a_lane_gives_back_is_done_by_another_and_is_no_loss():
-    sweep = new(trials=100)
+    sweep = new(trials=100, most=16)
     run(sweep, (120, 0.7), seconds=0.01)
     given = take(sweep)
     for number in given:
@@ -539,7 +546,7 @@ def test_progress_tells_what_is_done_spent_left_and_when_it_ends():
 
 
 def test_the_expected_end_is_when_money_or_time_ends_if_that_is_sooner():
-    sweep = new(trials=1000, price_per_lane_second=Decimal("0.1"), budget=Decimal(9), seconds=100.0)
+    sweep = new(trials=1000, most=16, price_per_lane_second=Decimal("0.1"), budget=Decimal(9), seconds=100.0)
     run(sweep, (120, 0.7), seconds=4.0)
     assert sweep.progress(5.0).expected_end == 91.0
     assert new(seconds=100.0).progress(5.0).expected_end == 100.0

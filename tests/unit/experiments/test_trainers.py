@@ -35,6 +35,17 @@ def pipeline():
     return Pipeline([("gaps", SimpleImputer(keep_empty_features=True)), ("model", forest)])
 
 
+def vote():
+    """Answers classes and nothing else."""
+    from sklearn.dummy import DummyClassifier
+    from sklearn.ensemble import VotingClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    return VotingClassifier(
+        [("tree", DecisionTreeClassifier(max_depth=3)), ("dummy", DummyClassifier())], weights=[2, 1]
+    )
+
+
 class Constant:
     """A trainer of the user's own: it always answers with the share of true answers."""
 
@@ -70,7 +81,7 @@ class Answer:
 INSTANCE = Constant()
 
 
-def problem(task="binary", rows=600, seed=0, **changes):
+def problem(task="binary", rows=450, seed=0, **changes):
     draw = np.random.default_rng(seed)
     x = draw.normal(size=(rows, 4)).astype(np.float32)
     x[:, 1] = draw.integers(0, 4, size=rows)
@@ -124,13 +135,13 @@ def name(request):
 def test_each_trainer_learns_what_it_says_it_can(name, task):
     asked = problem(task)
     p = taught(name, asked)
-    assert p.shape == ((200, 3) if task == "multiclass" else (200,))
+    assert p.shape == ((150, 3) if task == "multiclass" else (150,))
     assert p.dtype == np.float64
     if task in ("binary", "multiclass"):
         assert ((p > 0) | (name.endswith("pipeline"))).all()
         assert (p <= 1).all()
     if task == "multiclass":
-        assert p.sum(axis=1) == pytest.approx(np.ones(200), abs=1e-6)
+        assert p.sum(axis=1) == pytest.approx(np.ones(150), abs=1e-6)
         assert point_score("accuracy", asked.valid_y, p) > 0.75
     else:
         assert point_score(asked.metric, asked.valid_y, p, groups=asked.valid_groups) > GOOD[task]
@@ -148,8 +159,8 @@ def test_the_same_seed_brings_the_same_answers(name, task):
 def test_scores_on_the_way_are_those_of_a_model_with_so_many_rounds(name, task):
     asked = problem(task)
     run = started(name, asked)
-    seen = dict(run.advance([3, 7])) | dict(run.advance([12, 20]))
-    assert list(seen) == [3, 7, 12, 20]
+    seen = dict(run.advance([3, 7])) | dict(run.advance([12]))
+    assert list(seen) == [3, 7, 12]
     for rounds, predictions in seen.items():
         assert predictions == pytest.approx(taught(name, asked, rounds), abs=1e-5)
 
@@ -191,7 +202,7 @@ def test_codes_and_gaps_that_training_never_had_are_answered(name):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_rows_that_may_not_be_written_to_are_fine(name):
-    asked = problem(traits(name).tasks[0], train_w=np.ones(400, "f4"))
+    asked = problem(traits(name).tasks[0], train_w=np.ones(300, "f4"))
     for part in (asked.train_x, asked.train_y, asked.valid_x, asked.train_w):
         part.setflags(write=False)
     assert len(list(started(name, asked).advance([50]))) == 1
@@ -200,9 +211,8 @@ def test_rows_that_may_not_be_written_to_are_fine(name):
 @pytest.mark.parametrize(("name", "task"), PAIRS)
 def test_a_row_without_weight_is_not_learnt_from(name, task):
     plain = problem(task)
-    wrong = np.arange(400) % 20 < 10  # whole lists, where there are lists
+    wrong = np.arange(300) % 20 < 10  # whole lists, where there are lists
     turned = np.where(wrong, plain.train_y.max() - plain.train_y, plain.train_y)
-    misled = taught(name, problem(task, train_w=None), params=None, weights=np.ones(400, "f4"))
     weighted = Problem(
         *(plain.train_x, turned, plain.valid_x, plain.valid_y, plain.names, plain.categorical, plain.metric, 0, task),
         train_w=np.where(wrong, 0, 1).astype("f4"),
@@ -211,20 +221,19 @@ def test_a_row_without_weight_is_not_learnt_from(name, task):
         classes=plain.classes,
     )
     sign = -1.0 if plain.metric == "log_loss" else 1.0
-    without = sign * weighted.score(taught(name, weighted, weights=None))
-    right = sign * weighted.score(taught(name, weighted))
-    assert without < right <= sign * weighted.score(misled) + 0.1
+    misled = sign * weighted.score(taught(name, weighted, 15, weights=None))
+    assert misled < sign * weighted.score(taught(name, weighted, 15))
 
 
 def test_lists_are_learnt_from_as_wholes():
     asked = problem("ranking")
-    weights = np.repeat(np.random.default_rng(0).random(40), 10).astype("f4")
+    weights = np.repeat(np.random.default_rng(0).random(30), 10).astype("f4")
     assert (taught("xgboost", asked, weights=weights) != taught("xgboost", asked)).any()
 
 
 def test_a_class_that_a_part_of_the_rows_does_not_have_gets_a_column():
     for name in ("xgboost", "hist_gradient_boosting", "sklearn.linear_model:LogisticRegression"):
-        assert taught(name, problem("multiclass"), 10, classes=5).shape == (200, 5)
+        assert taught(name, problem("multiclass"), 10, classes=5).shape == (150, 5)
 
 
 def test_a_column_with_very_many_codes_is_learnt_from(name):
@@ -310,7 +319,7 @@ def test_what_an_estimator_leaves_to_chance_or_all_cores_is_given_seed_and_threa
         ("sklearn.svm:LinearSVC", {"C": 0.1}),
         ("sklearn.linear_model:Perceptron", {}),
         ("sklearn.naive_bayes:ComplementNB", {"alpha": 0.5}),
-        ("sklearn.neighbors:NearestCentroid", {}),
+        (f"{__name__}:vote", {"dummy__strategy": "prior"}),
         ("sklearn.ensemble:ExtraTreesClassifier", {"n_estimators": 10}),
     ],
 )
@@ -319,9 +328,9 @@ def test_classifiers_of_all_sorts_answer_probabilities(path, params, task):
     asked = problem(task)
     p = taught(path, asked, params=params)
     assert ((p >= 0) & (p <= 1)).all()
+    assert point_score("auc", asked.valid_y, p) > 0.6
     shares = p if p.ndim == 2 else np.column_stack([1 - p, p])
-    assert point_score("accuracy", asked.valid_y, shares) > 0.5
-    assert shares.sum(axis=1) == pytest.approx(np.ones(200))
+    assert shares.sum(axis=1) == pytest.approx(np.ones(150))
 
 
 def test_a_pickle_of_earlier_versions_is_read():
@@ -336,7 +345,7 @@ def test_a_pickle_of_earlier_versions_is_read():
 @pytest.mark.parametrize("path", [f"{__name__}:Constant", f"{__name__}:INSTANCE"], ids=["class", "instance"])
 def test_a_trainer_of_ones_own_needs_three_methods_and_nothing_else(path):
     asked = problem()
-    assert taught(path, asked, params={}) == pytest.approx(np.full(200, asked.train_y.mean()))
+    assert taught(path, asked, params={}) == pytest.approx(np.full(150, asked.train_y.mean()))
     found = traits(path)
     assert (found.unit, found.known, len(found.tasks)) == ("rounds", None, 4)
 
@@ -354,7 +363,10 @@ def test_a_trainer_is_found_by_its_entry_point(monkeypatch):
     [
         (lambda: trainer("xgbost"), r"'xgbost' is not a trainer.\nDid you mean 'xgboost'\?"),
         (lambda: fit("zzz", np.zeros((1, 1)), np.zeros(1), (), {}, 1, 0), "Known: xgboost, hist_gradient_boosting"),
-        (lambda: trainer("sklearn.linear_model:Rigde"), "'sklearn.linear_model:Rigde' is not there: .*cannot import"),
+        (
+            lambda: trainer("sklearn.linear_model:Rigde"),
+            "'sklearn.linear_model:Rigde' is not there: .*has no attribute",
+        ),
         (lambda: trainer("math:pi"), "'math:pi' is a float: neither a trainer nor a scikit-learn estimator"),
         (lambda: trainer("sklearn.preprocessing:StandardScaler"), "StandardScaler predicts nothing"),
         (lambda: suits("sklearn.linear_model:Ridge", "binary"), "does not answer binary questions"),
@@ -363,7 +375,7 @@ def test_a_trainer_is_found_by_its_entry_point(monkeypatch):
             "answer regression questions",
         ),
         (
-            lambda: taught("sklearn.neighbors:KNeighborsClassifier", problem(train_w=np.ones(400)), params={}),
+            lambda: taught("sklearn.neighbors:KNeighborsClassifier", problem(train_w=np.ones(300)), params={}),
             "KNeighborsClassifier takes no weights",
         ),
     ],

@@ -18,7 +18,14 @@ def want(lanes=4, tenant="a", sweep="s", need=ONE, at=0.0):
 
 @pytest.mark.parametrize(
     ("left", "price", "lanes"),
-    [(None, 1.0, math.inf), (5.0, None, math.inf), (5.0, 0.0, math.inf), (2.4, 0.001, 20), (0.0, 0.001, 0), (0.01, 1.0, 1)],
+    [
+        (None, 1.0, math.inf),
+        (5.0, None, math.inf),
+        (5.0, 0.0, math.inf),
+        (2.4, 0.001, 20),
+        (0.0, 0.001, 0),
+        (0.01, 1.0, 1),
+    ],
     ids=["no budget", "no price", "free", "as long as it lasts", "nothing left", "one while anything is left"],
 )
 def test_money_buys_lanes_for_two_minutes_at_least(left, price, lanes):
