@@ -102,8 +102,9 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
 def _state(plan: Plan, recipe: Recipe, asked: Asked, search: Search | None) -> tuple[Sweep, float, Journal]:
     """Return the sweep, fresh or taken up, the seconds that it has behind it, and its journal."""
     if asked.resumed is None:
+        search = search or recipe.search()  # before the journal: one that cannot be made leaves nothing behind
         journal = Journal.begin(asked.folder, plan, recipe.to_json())
-        return Sweep(plan, search or recipe.search(), journal), 0.0, journal
+        return Sweep(plan, search, journal), 0.0, journal
     journal, history = resume(asked.resumed)
     if history.plan.metric != plan.metric or history.plan.mode != plan.mode:
         journal.close()
