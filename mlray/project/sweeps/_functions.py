@@ -55,7 +55,7 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
         own=_own(asked.search),
     )
     spaces = recipe.spaces()
-    from mlray.experiments.functions.on_ray import Job, moves, needs, run, trainable
+    from mlray.experiments.functions.on_ray import Job, moves, needs, room, run, trainable
 
     trainable(function)
     need = needs(how.resources)
@@ -65,12 +65,14 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
         # Parameters that are bred on the way: a search that learns from them would learn something wrong.
         recipe = replace(recipe, model={**recipe.model, "searcher": "random"})
     join(asked.folder)
+    lanes = room(need)
     plan = Plan(
         asked.name,
         how.metric,
         ENDLESS,
         model.trials,
         seed=seed,
+        lanes=lanes,
         seconds=model.seconds,
         budget=model.budget,
         price_per_lane_second=price,
