@@ -290,6 +290,13 @@ class _Scheduler(FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._hall = hall
 
+    def choose_trial_to_run(self, tune_controller: Any) -> None:  # noqa: ARG002
+        """Choose nobody: Tune takes pending trials in their order by itself.
+
+        Told to run the one whose lane still boots, it would give it the first lane that comes free and end the one that
+        boots, over and over.
+        """
+
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
         return TrialScheduler.CONTINUE if self._hall.told(trial.trial_id, result["shown"]) else TrialScheduler.STOP
 
