@@ -17,7 +17,10 @@ from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Trial
 from mlray.spec import Claim
 
-__all__ = ["lane_price", "problem_of", "search", "terms_of"]
+__all__ = ["lane_price", "problem_of", "search", "terms_of", "weights_of"]
+
+HEARD_MODELS = 10
+"""Whoever hears of a sweep is handed the models of so many of its best trials."""
 
 
 def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Problem:
@@ -48,12 +51,13 @@ def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Prob
         x.categorical,
         model.metric,
         model.seed,
-        train_w=_weights(space, train_y),
+        train_w=weights_of(space, train_y),
         folds=folds,
     )
 
 
-def _weights(space: Workspace, y: Array) -> Array | None:
+def weights_of(space: Workspace, y: Array) -> Array | None:
+    """Return how much each row counts in training by its answer in `y`; None where all count the same."""
     wanted = space.spec.model.weight_of_class
     return None if wanted is None else class_weights(y, wanted)
 
@@ -120,6 +124,7 @@ def search(  # noqa: PLR0913 (what is searched, for how much, and who listens)
         folder=folder,
         resumed=resumed,
         heard=heard,
+        keep_models=1 if heard is None else HEARD_MODELS,
     )
     return sweep_on_ray(
         problem,
