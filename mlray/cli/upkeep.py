@@ -24,20 +24,24 @@ def squash(
         str, typer.Option(help="exact: keep reverse patches where they are smaller; facts: keep only what was known.")
     ] = "exact",
     grace: Annotated[str, typer.Option(help="Leave files younger than this to `gc`.")] = "1 hour",
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Squash it though nothing is dropped yet, as of versions that share files.")
+    ] = False,
     project: Project = Path(),
     store: Place = None,
     json: Json = False,
 ) -> None:
     """Drop the bytes that only this version needs.
 
-    It stays in the log, and can be rebuilt, or says what is lost.
+    It stays in the log, and can be rebuilt, or says what is lost; where nothing can be dropped, it stays as it is.
     """
     from mlray.data.store import squash as drop
 
     if keep not in {"exact", "facts"}:
         raise InputError(f"'{keep}' is no way to squash.", remedy="Write --keep exact or --keep facts.")
     with space_of(project, store) as space:
-        told = drop(space.store, space.version(ref), keep, now=SystemClock().now(), grace=_grace(grace))  # type: ignore[arg-type]
+        version, now, wait = space.version(ref), SystemClock().now(), _grace(grace)
+        told = drop(space.store, version, keep, now=now, grace=wait, anyway=anyway)  # type: ignore[arg-type]
     _show.say(told, json=json)
 
 

@@ -268,9 +268,9 @@ class Table:
         """Return up to `limit` values that changed between two versions, before and after."""
         return changes(self.store, self.version(old), self.version(new), limit)
 
-    def squash(self, ref: Ref, keep: Keep = "exact", *, grace: timedelta = GRACE) -> Squashed:
-        """Drop the bytes that only this version needs; `recover` rebuilds it, or says what is lost."""
-        return squash(self.store, self.version(ref), keep, now=self.clock.now(), grace=grace)
+    def squash(self, ref: Ref, keep: Keep = "exact", *, grace: timedelta = GRACE, anyway: bool = False) -> Squashed:
+        """Drop the bytes that only this version needs, if any; `recover` rebuilds it, or says what is lost."""
+        return squash(self.store, self.version(ref), keep, now=self.clock.now(), grace=grace, anyway=anyway)
 
     def recover(self, ref: Ref) -> pa.Table:
         """Return the rows of a version, squashed or not, exactly; RecoveryRefused names what is lost."""

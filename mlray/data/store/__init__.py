@@ -4,7 +4,8 @@ from mlray.data.store._compact import Limits, compact
 from mlray.data.store._diff import Diff, changes, diff
 from mlray.data.store._export import export_version
 from mlray.data.store._recover import lost_of, recover, rows_of
-from mlray.data.store._squash import Squashed, squash
+from mlray.data.store._squash import squash
+from mlray.data.store._squashed import Squashed
 from mlray.data.store._store import Store
 from mlray.data.store._sweep import Swept, gc, verify
 from mlray.data.store._usage import Usage, VersionUsage, usage

@@ -213,11 +213,13 @@ class Finder:
 
     @cached_property
     def _theirs(self) -> tuple[Marks, Places]:
+        """The marks of all their rows in ascending order, and where each of these rows stands."""
         parts = [
             [physical(self._store, one.version, one.fragment, column) for column in self._by] for one in self.peers
         ]
         marks = _counted(np.concatenate([row_marks(part) for part in parts]))
-        return marks, np.argsort(marks, kind="stable")
+        order = np.argsort(marks, kind="stable")
+        return marks[order], order
 
     def find(self, rows: pa.Table) -> Found:
         """Return where each of `rows` stands; of equal rows, the second is found at the second place."""
@@ -226,8 +228,11 @@ class Finder:
             return found
         mine = _counted(row_marks([rows[column.name] for column in self._by]))
         theirs, order = self._theirs
-        at = np.minimum(np.searchsorted(theirs, mine, sorter=order), len(order) - 1)
-        hit = theirs[order[at]] == mine
+        # In ascending order, one search begins where the last one ended, and finds its memory near.
+        rising = np.argsort(mine)
+        at = np.empty(len(mine), dtype=np.int64)
+        at[rising] = np.minimum(np.searchsorted(theirs, mine[rising]), len(order) - 1)
+        hit = theirs[at] == mine
         where = order[at[hit]]
         starts = np.cumsum([0, *(peer.fragment.rows for peer in self.peers)])
         found.peer[hit] = np.searchsorted(starts, where, side="right") - 1

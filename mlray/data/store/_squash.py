@@ -6,7 +6,7 @@ before the recipe was tried and gave the very values, by digest, that the versio
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -25,51 +25,21 @@ from mlray.data.store._recipe import (
     sizes_of,
     stack,
 )
+from mlray.data.store._squashed import Squashed
 from mlray.data.store._sweep import GRACE, remove
 from mlray.errors import DataError, StoreError
 from mlray.ids import Json
 from mlray.records import DatasetVersion
-from mlray.records._base import Record
 
 if TYPE_CHECKING:
     from mlray.data.store import Store
 
-__all__ = ["Keep", "Squashed", "squash"]
+__all__ = ["Keep", "squash"]
 
 Keep = Literal["exact", "facts"]
 
 WORTH = 1.0
 """Bytes that may be written for each byte that they save."""
-
-
-@dataclass(frozen=True, slots=True)
-class Squashed(Record):
-    """What squashing a version came to."""
-
-    version: str
-    keep: str
-    own: int
-    """Bytes that only this version needed."""
-    dropped: int
-    """Bytes that are not needed any more; `waiting` of them are deleted by the next `gc`."""
-    waiting: int
-    written: int
-    """Bytes of reverse patches."""
-    kept: int
-    """Bytes that stay for this version alone, since what would replace them is no smaller."""
-    lost: Mapping[str, int] = field(default_factory=dict)
-    """Column → rows whose value is lost; empty where the version can be rebuilt exactly."""
-
-    def __str__(self) -> str:
-        """Return one line for a person."""
-        told = f"{self.version}: {_size(self.dropped)} of the {_size(self.own)} that only it needs are dropped"
-        told = told if self.own else f"{self.version}: every file is needed by other versions too, nothing to drop"
-        told += f" ({_size(self.waiting)} by the next gc)" if self.waiting else ""
-        told += f", {_size(self.written)} of reverse patches written" if self.written else ""
-        told += f", {_size(self.kept)} kept since nothing smaller rebuilds them" if self.kept else ""
-        if not self.lost:
-            return f"{told}; it can be rebuilt exactly."
-        return f"{told}; lost: {', '.join(f'{name} in {rows:,} rows' for name, rows in self.lost.items())}."
 
 
 @dataclass(slots=True)
@@ -94,7 +64,13 @@ class _Option:
 
 
 def squash(
-    store: "Store", version: DatasetVersion, keep: Keep = "exact", *, now: datetime, grace: timedelta = GRACE
+    store: "Store",
+    version: DatasetVersion,
+    keep: Keep = "exact",
+    *,
+    now: datetime,
+    grace: timedelta = GRACE,
+    anyway: bool = False,
 ) -> Squashed:
     """Drop what only `version` needs, and keep what it takes to rebuild it.
 
@@ -102,28 +78,44 @@ def squash(
     left as it is, and the answer says so. `keep="facts"` keeps manifest, statistics and digests: the version can be
     rebuilt as far, and as long, as other versions have its values. It stays in the log either way.
 
+    Where nothing can be dropped, the version stays as it is. With `anyway` it is squashed all the same: of versions
+    that share all their files, the last one to be squashed drops them.
+
     Raises:
         DataError: the version is squashed already, the newest of a branch, or tagged.
         StoreError: a file of it is missing or damaged; nothing is dropped then.
     """
     version = store.version(version.table, version.number)
     _allowed(store, version)
+    doomed = _doomed(store, version)
+    if not doomed and not anyway:
+        return Squashed(version.name, keep, own=0, closed=False)
     store.verify(version)
     first = _owner(store, version, keep)
-    doomed = _doomed(store, version)
     sizes = {blob: size for one in version.fragments for blob, size in sizes_of(one).items() if blob in doomed}
     owners = [first, *_dependents(store, doomed)]
     written = _plan(store, owners, doomed, sizes)
     for owner in owners:
         _prove(store, owner)
+    own = sum(sizes.values())
+    if not anyway and not doomed - _kept(store, owners):
+        return Squashed(version.name, keep, own, kept=own, closed=False)
     for owner in reversed(owners):
         _record(store, owner)
     free = doomed - set().union(*(needed(store, one) for one in every_version(store)))
     deleted = {blob for blob in free if remove(store, blob, now - grace)}
-    own, dropped = sum(sizes.values()), sum(sizes[blob] for blob in free)
+    dropped = sum(sizes[blob] for blob in free)
     waiting = dropped - sum(sizes[blob] for blob in deleted)
     lost = _lost(version, first.pieces)
     return Squashed(version.name, keep, own, dropped, waiting, written, own - dropped, lost)
+
+
+def _kept(store: "Store", owners: Sequence[_Owner]) -> set[str]:
+    """Return the files that would be needed still if the plan were carried out."""
+    changed = {(owner.version.table, owner.version.number) for owner in owners}
+    others = (one for one in every_version(store) if (one.table, one.number) not in changed)
+    exact = (owner for owner in owners if owner.keep == "exact")
+    return set().union(*(needed(store, one) for one in others), *(blobs_of(owner.pieces) for owner in exact))
 
 
 def _allowed(store: "Store", version: DatasetVersion) -> None:
@@ -325,10 +317,3 @@ def _lost(version: DatasetVersion, pieces: Iterable[Piece]) -> dict[str, int]:
             if column.id in piece.lost:
                 lost[column.name] = lost.get(column.name, 0) + piece.lost[column.id]
     return lost
-
-
-def _size(count: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:,.1f} {unit}"
-    return f"{count:,} bytes"

@@ -181,10 +181,41 @@ def test_what_nothing_smaller_rebuilds_stays_and_the_answer_says_so(table):
 
     told = table.squash(2, grace=NONE)
 
+    assert not told.closed
     assert told.dropped == 0
     assert told.kept == told.own > 0
-    assert "nothing smaller rebuilds them" in str(told)
+    assert "nothing smaller rebuilds its" in str(told)
+    assert "it stays as it is" in str(told)
+    assert not table.version(2).squashed
+    assert table.squash(2, grace=NONE, anyway=True).closed
+    assert table.version(2).squashed
     assert table.recover(2).num_rows == 2 * ROWS
+
+
+def test_a_version_that_shares_every_file_stays_as_it_is(table):
+    before = table.version(1)
+    table.upsert(raised(table, 1))
+
+    told = table.squash(1, grace=NONE)
+
+    assert not told.closed
+    assert (told.own, told.dropped) == (0, 0)
+    assert "other versions need every file too" in str(told)
+    assert table.version(1) == before
+
+
+def test_versions_that_share_all_their_files_are_dropped_by_the_last_one(table):
+    old = table.read()
+    table.rename_column("price", "cost")
+    table.replace(orders(ROWS, 10**6), ["id"])
+
+    assert not table.squash(1, "facts", grace=NONE).closed
+    assert table.squash(1, "facts", grace=NONE, anyway=True).dropped == 0
+    told = table.squash(2, "facts", grace=NONE)
+
+    assert told.closed
+    assert told.dropped > 0
+    assert old.num_rows == ROWS
 
 
 def test_rows_that_are_gone_are_refused(table):
@@ -200,7 +231,7 @@ def test_a_squashed_version_can_be_rolled_back_to(table):
     old = table.read()
     table.upsert(raised(table, 1))
     table.compact(Limits(patches=0, patched=0.0))
-    table.squash(1, grace=NONE)
+    table.squash(1, grace=NONE, anyway=True)
 
     made = table.rollback(1)
 
@@ -251,7 +282,7 @@ def test_a_rollback_that_was_done_is_not_done_again_once_its_version_is_squashed
     table.compact(Limits(patches=0, patched=0.0))
     back = table.rollback(1, once="back")
     table.append(orders(5, ROWS))
-    table.squash(1, grace=NONE)
+    table.squash(1, grace=NONE, anyway=True)
 
     assert table.rollback(1, once="back") == back
     again = table.rollback(1, once="anew")
@@ -272,7 +303,7 @@ def test_a_version_in_use_is_not_squashed(table, used):
 
 def test_a_version_is_squashed_once(table):
     table.upsert(raised(table, 1))
-    table.squash(1)
+    table.squash(1, anyway=True)
 
     with pytest.raises(DataError, match="squashed already"):
         table.squash(1)
@@ -284,7 +315,7 @@ def test_a_damaged_version_is_not_squashed(table):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
     with pytest.raises(StoreError, match="damaged"):
-        table.squash(1)
+        table.squash(1, anyway=True)
     assert not table.version(1).squashed
 
 
@@ -497,7 +528,7 @@ def test_squash_of_one_table_leaves_what_another_shares(table):
 
 def test_a_squashed_version_is_not_read_as_if_it_were_whole(table):
     table.upsert(raised(table, 1))
-    table.squash(1)
+    table.squash(1, anyway=True)
 
     with pytest.raises(DataError, match=r"orders@v1 is squashed.*mlray data checkout orders@v1 FOLDER"):
         table.read(1)
