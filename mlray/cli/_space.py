@@ -33,7 +33,9 @@ MaybeRef = Annotated[
     typer.Argument(metavar="[REF]", help="TABLE, TABLE@v3, TABLE@tag or TABLE@branch; v3 alone is of the project's."),
 ]
 MaybeTable = Annotated[str | None, typer.Argument(metavar="[TABLE]", help="The project's table by default.")]
-Author = Annotated[str, typer.Option(help="Who does it; the version keeps it.")]
+Author = Annotated[
+    str, typer.Option(envvar="MLRAY_AUTHOR", help="Who does it; the version keeps it. User and machine by default.")
+]
 Tenant = Annotated[
     str | None, typer.Option("--as", metavar="TENANT", help="Write what TENANT may see, by the contract's views.")
 ]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
 
+from mlray.data._author import usual_author
 from mlray.data.store.storage import Storage
 from mlray.errors import NotFoundError, StoreError
 from mlray.ids import Json
@@ -60,7 +61,7 @@ class Catalog:
                 if newest is not None and newest.text == text:
                     return newest
                 number = newest.number + 1 if newest else 1
-                made = ContractVersion(name, number, digest, text, author, note, now.isoformat())
+                made = ContractVersion(name, number, digest, text, author or usual_author(), note, now.isoformat())
                 content = json.dumps(asdict(made), ensure_ascii=False).encode()
                 if self.storage.create(_place(name, number), content):
                     return made

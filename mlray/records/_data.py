@@ -159,6 +159,7 @@ class DatasetVersion(Record):
     columns: tuple[Column, ...] = ()
     branch: str = "main"
     author: str = ""
+    """Who made it: what a person or a flow said, else user and machine."""
     note: str = ""
     """Why it was made, in the author's words."""
     key: tuple[str, ...] = ()

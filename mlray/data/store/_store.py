@@ -11,12 +11,14 @@ starts again from the new head. Whatever a killed process leaves behind, every v
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from mlray.data._author import usual_author
 from mlray.data.store._blobs import Blobs
 from mlray.data.store._reading import chosen, fragment_rows
 from mlray.data.store._refs import MAIN, Refs
@@ -116,7 +118,7 @@ class Store:
         If another writer commits first, `change` is called again with the new head, so that neither loses anything.
         Returns the head itself where `change` returns None. With `once`, a name for this commit, the version that an
         earlier commit of this name made on the branch is returned instead: repeating what may have happened is
-        harmless.
+        harmless. A draft without an author is by `MLRAY_AUTHOR`, or by this process's user.
 
         Raises:
             NotFoundError: there is no such branch.
@@ -139,7 +141,8 @@ class Store:
                     )
                 return head
             number = newest.version.number + 1 if newest else 1
-            version = version_of(table, number, draft, head, branch=branch, once=once)
+            signed = draft if draft.author else replace(draft, author=usual_author())
+            version = version_of(table, number, signed, head, branch=branch, once=once)
             self._whole(version, head)
             if self.refs.claim(version, newest):
                 return version

@@ -40,6 +40,14 @@ def test_the_log_lists_versions_with_their_names_and_notes(mlray, place):
     assert "rename column" in mlray("data", "log", "orders", "--store", place).stdout
 
 
+def test_what_is_ingested_says_who_did_it(mlray, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLRAY_AUTHOR", "nightly import")
+    folder = small_project(tmp_path / "orders")
+    told(mlray("ingest", folder, "--json"))
+
+    assert [one["author"] for one in told(mlray("data", "log", "--project", folder, "--json"))] == ["nightly import"]
+
+
 def test_a_branch_has_its_own_log(mlray, place):
     told(mlray("data", "branch", "try", "v3", "--store", place, "--json"))
 
@@ -138,8 +146,11 @@ def test_a_version_is_mirrored_into_a_catalog(mlray, place, tmp_path):
     assert (facts["version"], facts["rows"]) == ("orders@v5", 3)
 
 
-def test_a_version_without_files_of_its_own_is_squashed_in_plain_words(mlray, place):
+def test_a_version_without_files_of_its_own_stays_as_it_is_and_says_so(mlray, place):
     assert "nothing to drop" in mlray("data", "squash", "v3", "--store", place).stdout
+    assert not Store(place).version("orders", 3).squashed
+    assert "rebuilt exactly" in mlray("data", "squash", "v3", "--anyway", "--store", place).stdout
+    assert Store(place).version("orders", 3).squashed
 
 
 def test_a_squashed_version_is_kept_told_and_rebuilt(mlray, place, tmp_path):
