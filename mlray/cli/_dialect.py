@@ -6,13 +6,19 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlray.errors import InputError
 
-__all__ = ["Dialect", "dialect_of", "once"]
+if TYPE_CHECKING:
+    from mlray.spec import SourceSpec
+
+__all__ = ["Dialect", "dialect_of", "differing", "once"]
 
 _SAMPLE = 1 << 20
+_CSV, _TABBED = (".csv", ".csv.gz"), (".tsv", ".tsv.gz")
+_ANY = "cp1252"
+"""What a text is taken for that is no UTF-8."""
 _DELIMITERS = (",", ";", "\t", "|")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -64,6 +70,25 @@ def dialect_of(file: Path) -> Dialect:
     return Dialect(delimiter, encoding)
 
 
+def differing(file: Path, usual: "SourceSpec") -> dict[str, str]:
+    """Return what has to be said of `file` where others are read as `usual` says; nothing of what is no CSV.
+
+    Raises:
+        InputError: it is empty, or no text.
+    """
+    name = file.name.lower()
+    if not name.endswith((*_CSV, *_TABBED)):
+        return {}
+    seen, said = dialect_of(file), dict[str, str]()
+    if seen.delimiter != ("\t" if usual.delimiter == "," and name.endswith(_TABBED) else usual.delimiter):
+        said["delimiter"] = seen.delimiter
+    known = codecs.lookup(usual.encoding).name
+    # Of character sets with one byte a letter none can be told from another by looking: what is said of them holds.
+    if seen.encoding != known and (seen.encoding != _ANY or known == "utf-8"):
+        said["encoding"] = seen.encoding
+    return said
+
+
 def once(file: Path, names: Sequence[str]) -> None:
     """Refuse a file that has a column twice: nobody could tell which is meant."""
     repeated = next((name for name in names if names.count(name) > 1), None)
@@ -81,7 +106,7 @@ def _encoding(file: Path, content: bytes) -> str:
         # The end of the sample may cut a letter in two.
         codecs.getincrementaldecoder("utf-8")().decode(content)
     except UnicodeDecodeError:
-        return "cp1252"
+        return _ANY
     return "utf-8"
 
 

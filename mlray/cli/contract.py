@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlray.cli import _show
+from mlray.cli._dialect import differing
 from mlray.cli._frame import Json, opened
 from mlray.cli._proposal import accept_into, tell
 from mlray.clock import SystemClock
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mlray.data._compat import Change
-    from mlray.spec import Data, ProjectSpec
+    from mlray.spec import Data, ProjectSpec, SourceSpec
 
 __all__ = ["diff", "infer", "lint", "listed", "mapped", "pull", "push", "replay", "show"]
 
 Project = Annotated[
     Path, typer.Option("--project", "-p", metavar="PROJECT", help="A folder or its mlray.yaml; here by default.")
 ]
-Author = Annotated[str, typer.Option(help="Who does it; the version keeps it.")]
+Author = Annotated[
+    str, typer.Option(envvar="MLRAY_AUTHOR", help="Who does it; the version keeps it. User and machine by default.")
+]
 Note = Annotated[str, typer.Option(help="Why; the version keeps it.")]
 Known = Annotated[
     str, typer.Argument(metavar="CONTRACT", help="A contract's file, a project, or NAME@v2 in the workspace.")
@@ -51,12 +54,13 @@ def infer(
     """
     from mlray.data import sources
     from mlray.data._infer import draft, sample
-    from mlray.spec import contract_text
+    from mlray.spec import SourceSpec, contract_text
 
     found = sources.files(Path.cwd(), file)
+    written = differing(found[0], SourceSpec(files=file))
     keys = [one.strip() for one in key.split(",")] if key is not None else None
     table = name or found[0].name.split(".")[0].rstrip("-_0123456789") or "rows"
-    data = draft(sample(found[0]), table, file, time=time, key=keys)
+    data = draft(sample(found[0], written=written), table, file, time=time, key=keys, written=written)
     _write(contract_text(data, purpose=f"Drafted from {found[0].name}"), out)
 
 
@@ -146,9 +150,10 @@ def mapped(
 
     found = sources.files(Path.cwd(), source)
     data = _terms(contract, project)[0]
-    table = sample(found[0])
+    written = differing(found[0], data.origin)
+    table = sample(found[0], written={**_said(data.origin), **written})
     proposals = propose(Contract.compile(data), table, _head(contract, project, data.table))
-    mapping = mapping_of(proposals, files or Path(source).name, least)
+    mapping = mapping_of(proposals, files or Path(source).name, least, written=written)
     missing = [name for name in data.columns if name not in {one.column for one in proposals}]
     if json:
         told = mapping.model_dump(mode="json", exclude_defaults=True) if mapping else None
@@ -158,6 +163,10 @@ def mapped(
     if accept and mapping is not None:
         place = accept_into(_place(contract, project), mapping, data.table)
         typer.echo(f"Written to {place}; `mlray check` looks it over.", err=json)
+
+
+def _said(usual: "SourceSpec") -> dict[str, str]:
+    return {"delimiter": usual.delimiter, "encoding": usual.encoding}
 
 
 def push(

@@ -82,6 +82,6 @@ def merged(mappings: Iterable[MappingSpec]) -> MappingSpec:
     for mapping in mappings:
         for name in ("rename", "units", "values", "formats"):
             told[name] |= getattr(mapping, name)
-        single = {name: getattr(mapping, name) for name in ("encoding", "decimal", "zone")}
+        single = {name: getattr(mapping, name) for name in ("encoding", "delimiter", "decimal", "zone")}
         told |= {name: value for name, value in single.items() if value is not None}
     return MappingSpec(files="*", **told)

@@ -31,7 +31,8 @@ def evolved(data: Data, folder: Path) -> Data:
         return data
     tables, ways = {}, Ways(data)
     for found in sources.find(data.origin, folder):
-        file = found.written_in(ways.mapping(found.name).encoding)
+        mapping = ways.mapping(found.name)
+        file = found.written_in(mapping.encoding, mapping.delimiter)
         tables[file.name] = sources.read(file, sources.columns_of(file)).table.slice(0, ROWS)
     return evolved_from(data, tables)
 

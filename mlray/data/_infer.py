@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,13 +63,14 @@ class Guess:
         return self.nulls == 0 and self.distinct == self.rows and self.rows > 1
 
 
-def sample(path: Path, rows: int = ROWS) -> pa.Table:
-    """Return the first rows of a file as the contract would read them: CSV as text.
+def sample(path: Path, rows: int = ROWS, *, written: Mapping[str, str] = MappingProxyType({})) -> pa.Table:
+    """Return the first rows of a file as the contract would read them: CSV as text, `written` in another way.
 
     Raises:
         DataError: the file is missing, damaged, or not what its name says.
     """
-    return sources.read(path, sources.columns_of(path)).table.slice(0, rows)
+    file = sources.SourceFile.of(path).written_in(written.get("encoding"), written.get("delimiter"))
+    return sources.read(file, sources.columns_of(file)).table.slice(0, rows)
 
 
 def guess(name: str, column: pa.Array) -> Guess:
@@ -105,7 +107,13 @@ def read_as(column: pa.Array, found: Guess) -> pa.Array:
 
 
 def draft(
-    table: pa.Table, name: str, source: str, *, time: str | None = None, key: Sequence[str] | None = None
+    table: pa.Table,
+    name: str,
+    source: str,
+    *,
+    time: str | None = None,
+    key: Sequence[str] | None = None,
+    written: Mapping[str, str] = MappingProxyType({}),
 ) -> Data:
     """Return a first contract for `table`; what is predicted is left to a project.
 
@@ -115,6 +123,7 @@ def draft(
         source: Path or pattern of its files.
         time: The column with the event time; the first one with a time in every row if None.
         key: Columns that name a row; the first one with a value of its own in every row if None.
+        written: `delimiter` and `encoding` of its CSV files, where they are not the usual ones.
 
     Raises:
         DataError: no column could be the event time, or a named one is not there.
@@ -135,7 +144,7 @@ def draft(
     named = list(key) if key is not None else [one for one, found in usable.items() if found.unique and one != when][:1]
     columns = {one: _column(found) for one, found in usable.items()}
     told = next((one for one in reversed(columns) if one != when), when)
-    mapping: dict[str, object] = {"files": "*"}
+    mapping: dict[str, object] = {"files": "*", **written}
     forms = {one: found.form for one, found in usable.items() if found.form}
     mapping |= {"formats": forms} if forms else {}
     mapping |= {"decimal": ","} if any(found.comma for found in usable.values()) else {}

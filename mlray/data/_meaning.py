@@ -9,7 +9,7 @@ __all__ = ["digest_of_rows"]
 
 _FOR_PEOPLE = frozenset(("classification", "description", "synonyms"))
 # Said only by some sources: a contract that does not use them keeps the digest that it had before they existed.
-_OPTIONAL = {name: MappingSpec.model_fields[name] for name in ("encoding", "decimal", "zone", "formats")}
+_OPTIONAL = {name: MappingSpec.model_fields[name] for name in ("encoding", "delimiter", "decimal", "zone", "formats")}
 
 
 def digest_of_rows(data: Data) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -77,10 +78,19 @@ def propose(contract: Contract, table: pa.Table, known: pa.Table | None = None) 
     return tuple(pair.proposal() for pair in chosen if pair.score >= LEAST)
 
 
-def mapping_of(proposals: Sequence[Proposal], files: str, least: float = 0.5) -> MappingSpec | None:
-    """Return the mapping that the proposals of at least this confidence make for `files`; None where none is needed."""
+def mapping_of(
+    proposals: Sequence[Proposal],
+    files: str,
+    least: float = 0.5,
+    *,
+    written: Mapping[str, str] = MappingProxyType({}),
+) -> MappingSpec | None:
+    """Return the mapping that the proposals of at least this confidence make for `files`; None where none is needed.
+
+    `written` has `delimiter` and `encoding` of the files, where they are not those of the contract's source.
+    """
     sure = [one for one in proposals if one.confidence >= least and not one.plain]
-    if not sure:
+    if not sure and not written:
         return None
     return MappingSpec(
         files=files,
@@ -89,6 +99,8 @@ def mapping_of(proposals: Sequence[Proposal], files: str, least: float = 0.5) ->
         values={one.column: dict(one.values) for one in sure if one.values},
         formats={one.column: one.form for one in sure if one.form},
         decimal="," if any(one.comma for one in sure) else None,
+        encoding=written.get("encoding"),
+        delimiter=written.get("delimiter"),
     )
 
 

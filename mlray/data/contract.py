@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Self, cast
 
 import numpy as np
@@ -23,6 +23,7 @@ from mlray.data._quality import RuleResult, RuleTally, tally
 from mlray.data._quarantine import Faults
 from mlray.data._rules import Rule
 from mlray.data._views import View
+from mlray.data.sources import SourceFile
 from mlray.errors import DataError, RequestError
 from mlray.ids import Json
 from mlray.spec import Data, MappingSpec
@@ -155,9 +156,10 @@ class Contract:
         changed = time in mapping.values or time in mapping.formats or mapping.zone is not None
         return "" if changed else self.their_name(source, time, columns)
 
-    def encoding(self, source: str) -> str | None:
-        """Return the character set of the texts in the file `source`; None where the contract says nothing."""
-        return self._mapping(source).encoding
+    def as_written(self, file: Path | SourceFile, source: str) -> SourceFile:
+        """Return the file `source` to be read as its mapping says: character set and separator of its texts."""
+        mapping = self._mapping(source)
+        return SourceFile.of(file).written_in(mapping.encoding, mapping.delimiter)
 
     def source_columns(self, source: str, *, lookup: str | None = None) -> frozenset[str]:
         """Return the names of the columns to be read from the file `source`: those of the contract, under any name.

@@ -219,7 +219,7 @@ def _windowed(
     size: int | None,
 ) -> Iterator[Raw]:
     columns = contract.source_columns(source, lookup=lookup)
-    file = SourceFile.of(path).written_in(contract.encoding(source))
+    file = contract.as_written(path, source)
     if window is None:
         yield sources.read(file, columns)
         return
@@ -234,7 +234,7 @@ def _windowed(
 
 def may_hold(contract: Contract, path: Path | SourceFile, source: str, window: Window) -> bool:
     """Tell whether a file may have rows in `window`: its footer often says that it cannot."""
-    file = SourceFile.of(path).written_in(contract.encoding(source))
+    file = contract.as_written(path, source)
     ends = sources.span(file, contract.footer_time(source, sources.columns_of(file)))
     if ends is None:
         return True

@@ -83,6 +83,8 @@ class MappingSpec(Part):
     """Contract column → the source's value → the contract's."""
     encoding: str | None = None
     """The character set of the source's text, such as `cp1252`; UTF-8 where nothing is said."""
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    """What stands between the values of the source's CSV files, such as `;`; what the source says otherwise."""
     decimal: Literal[".", ","] | None = None
     """The decimal sign of numbers in text, a point where nothing is said; with a comma, dots are thousands."""
     zone: str | None = None

@@ -11,6 +11,7 @@ from mlray.data.contract import Contract
 from mlray.data.crawl._judge import Known, Sight, compared, digest_of_listing, judge, learnt
 from mlray.data.crawl._outside import brought_here, look_into_rows
 from mlray.data.crawl._sight import Glass, look_into
+from mlray.data.crawl._volume import rules_on_rows, volume_of
 from mlray.data.sources import SourceFile
 from mlray.errors import InputError, MlrayError, UnavailableError
 from mlray.records import DatasetVersion, SourceState, Verdict
@@ -67,7 +68,8 @@ def look(
     except (InputError, UnavailableError) as error:
         return Looked(_unreachable(name, known, error, now), known)
     promise = _promise(data, crawl, name)
-    sight = replace(sight, kind=KINDS.get(_spec(data, lookup).kind, "file"))
+    volume = volume_of(() if lookup else rules_on_rows(data.quality), known, marks, sight)
+    sight = replace(sight, kind=KINDS.get(_spec(data, lookup).kind, "file"), volume=volume)
     verdict = judge(name, known, marks, sight, now=now, promise=promise, tolerance=crawl.tolerance, held=held)
     return Looked(verdict, learnt(known, marks, sight, contract.digest))
 
@@ -97,7 +99,7 @@ def _sight(glass: Glass, known: Known, marks: dict[str, str], files: dict[str, S
         return look_into_rows(glass, spec, folder, *next(iter(marks.items()))) if names else Sight(read="nothing")
     with TemporaryDirectory() as aside:
         brought = [brought_here(files[name], Path(aside)) for name in names]
-        return look_into(glass, [file.written_in(glass.contract.encoding(file.name)) for file in brought], marks)
+        return look_into(glass, [glass.contract.as_written(file, file.name) for file in brought], marks)
 
 
 def _spec(data: Data, lookup: str | None) -> SourceSpec:

@@ -97,11 +97,11 @@ class SourceFile:
                 found.update(block)
         return found.hexdigest()[:32]
 
-    def written_in(self, encoding: str | None) -> "SourceFile":
-        """Return the same file, its text in another character set, where one is named."""
-        if encoding is None or encoding == self.spec.encoding:
-            return self
-        return replace(self, spec=self.spec.model_copy(update={"encoding": encoding}))
+    def written_in(self, encoding: str | None, delimiter: str | None) -> "SourceFile":
+        """Return the same file, its text in another character set or with another separator, where one is named."""
+        said = {"encoding": encoding, "delimiter": delimiter}
+        other = {name: value for name, value in said.items() if value not in (None, getattr(self.spec, name))}
+        return replace(self, spec=self.spec.model_copy(update=other)) if other else self
 
     def here(self, path: Path) -> "SourceFile":
         """Return the same file, now at `path` on this machine."""

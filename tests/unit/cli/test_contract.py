@@ -48,6 +48,71 @@ def test_a_contract_is_drafted_from_a_file(mlray, shop, tmp_path):
     assert mlray("contract", "infer", shop / "data" / "orders.csv").stdout.startswith("apiVersion:")
 
 
+ROWS = "".join(
+    f"2024-01-{day:02d}{{0}}{day}{{0}}{word}{{0}}{day}{{1}}5\n" for day in range(1, 29) for word in ("köln", "ulm")
+)
+HEADER = "at{0}number{0}city{0}price\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "between", "point", "encoding", "said"),
+    [
+        ("rows.csv", ";", ",", "cp1252", {"delimiter": ";", "encoding": "cp1252", "decimal": ","}),
+        ("rows.csv", "\t", ".", "utf-16", {"delimiter": "\t", "encoding": "utf-16"}),
+        ("rows.tsv", "\t", ".", "utf-8", {}),
+        ("rows.csv", ",", ".", "utf-8", {}),
+    ],
+    ids=["semicolons", "UTF-16", "tabs by name", "the usual"],
+)
+def test_how_a_text_is_written_is_found_and_goes_into_the_contract(
+    mlray, tmp_path, name, between, point, encoding, said
+):
+    (tmp_path / name).write_bytes((HEADER + ROWS).format(between, point).encode(encoding))
+
+    made = mlray("contract", "infer", tmp_path / name, "-o", tmp_path / "c.yaml")
+
+    assert made.exit_code == 0, made.stderr
+    data = parse_contract((tmp_path / "c.yaml").read_text(encoding="utf-8"), "c").data
+    found = {key: value for one in data.mappings for key, value in one.model_dump(exclude_defaults=True).items()}
+    assert found == ({"files": "*", **said} if said else {})
+    assert list(data.columns) == ["at", "number", "city", "price"]
+    assert data.columns["price"].type == "number"
+    version = ingest(
+        data.model_copy(update={"source": name}), tmp_path, Store(tmp_path / "store"), until=LATER, now=NOON,
+        run=scan_here, progress=lambda *_: None,
+    )  # fmt: skip
+    assert (version.rows, version.quality.rejected) == (56, 0)
+
+
+def test_a_source_that_is_written_otherwise_is_mapped_with_its_separator(mlray, shop):
+    file = shop / "data" / "orders.csv"
+    text = file.read_text(encoding="utf-8")
+    (shop / "data" / "late.csv").write_text(text.replace(",", ";"), encoding="cp1252")
+
+    accepted = mlray("contract", "map", shop / "data" / "late.csv", shop, "--accept", "--json")
+
+    assert accepted.exit_code == 0, accepted.stderr
+    assert json.loads(accepted.stdout)["mapping"] == {"files": "late.csv", "delimiter": ";"}
+    text = (shop / "mlray.yaml").read_text(encoding="utf-8")
+    (shop / "mlray.yaml").write_text(text.replace("orders.csv", "*.csv"), encoding="utf-8")
+    assert read(shop).quality.seen == 2 * lines_of(file)
+
+
+def lines_of(file):
+    return len(file.read_text(encoding="utf-8").splitlines()) - 1
+
+
+def test_what_the_source_says_already_is_not_mapped_again(mlray, shop):
+    file = shop / "data" / "orders.csv"
+    file.write_text(file.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8")
+    text = (shop / "mlray.yaml").read_text(encoding="utf-8")
+    changed = text.replace("source: data/orders.csv", "source: {files: data/orders.csv, delimiter: ';'}")
+    assert changed != text
+    (shop / "mlray.yaml").write_text(changed, encoding="utf-8")
+
+    assert "Nothing needs to be mapped" in mlray("contract", "map", file, shop).stdout
+
+
 def test_a_contract_that_is_shown_can_be_used_in_place_of_the_short_form(mlray, shop, drafted):
     checked = mlray("check", drafted)
 

@@ -161,7 +161,10 @@ def test_bytes_are_read_in_the_source_s_character_set():
 
     assert checked.table["shop"].to_pylist() == ["Köln"]
     assert checked.reasons == {"shop is no text in cp1252": 1}
-    assert Contract.compile(spec(mappings=[{"files": "*", "encoding": "cp1252"}])).encoding(FILE) == "cp1252"
+    assert (
+        Contract.compile(spec(mappings=[{"files": "*", "encoding": "cp1252"}])).as_written(FILE, FILE).spec.encoding
+        == "cp1252"
+    )
 
 
 def test_a_row_with_a_bad_value_may_be_kept_without_it():
