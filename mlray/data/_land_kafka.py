@@ -16,7 +16,7 @@ from mlray.data.sources import parse_json
 from mlray.errors import DataError
 from mlray.spec import SourceSpec
 
-__all__ = ["land_kafka"]
+__all__ = ["land_kafka", "newest"]
 
 ROWS = 250_000
 """Messages of one part."""
@@ -58,6 +58,21 @@ def land_kafka(landing: Landing, cursor: Cursor, aside: Path) -> tuple[list[Land
         landed.append((write(table, name, aside, number), Window(None, EVER), None))
     after = replace(Cursor("offsets"), offsets={str(partition): end for partition, (_, end) in there.items()})
     return landed, after, "; ".join(lost)
+
+
+def newest(spec: SourceSpec, time: str, most: int) -> pa.Table:
+    """Return some of the newest messages of each partition as rows, at most about `most`; no row where there are none.
+
+    Raises:
+        DataError: the topic is missing.
+        UnavailableError: no broker answers.
+    """
+    filled = {number: span for number, span in ends(spec).items() if span[0] < span[1]}
+    share = max(1, most // max(1, len(filled)))
+    values: list[bytes] = []
+    for partition, (first, end) in filled.items():
+        values += [value for some in messages(spec, partition, max(first, end - share), end) for value in some]
+    return _table(values, time) if values else pa.table({})
 
 
 def _again(landed: Iterable[Landed], partition: int, spec: SourceSpec) -> bool:

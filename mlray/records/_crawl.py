@@ -16,7 +16,8 @@ class SourceState(StrEnum):
     NEW = "new"
     """There are rows that no earlier look has seen."""
     CHANGED = "changed"
-    """What was there before is different or gone, or the new part is unlike what came before."""
+    """What was there before is different or gone, the new part is unlike what came before, or there are not as many
+    rows as the contract's rules ask for."""
     STALE = "stale"
     """The newest row is older than the contract promises."""
     BREAKING = "breaking"

@@ -5,9 +5,9 @@ import pytest
 from mlray.data._cursor import Cursor
 from mlray.data.on_ray import scan_on_ray
 from mlray.data.sources.on_ray import messages_on_ray
+from tests.unit.data.kafka import Broker
 from tests.unit.data.samples import LATER, NOON
 from tests.unit.data.test_cursor import Project
-from tests.unit.data.test_kafka_source import Broker
 
 pytestmark = pytest.mark.ray
 

@@ -9,7 +9,7 @@ from statistics import median
 from mlray.ids import digest_of
 from mlray.records import Record, SourceState, Verdict
 
-__all__ = ["Compared", "Known", "Sight", "Thing", "compared", "digest_of_listing", "judge", "learnt"]
+__all__ = ["Compared", "Known", "Sight", "Thing", "Volume", "compared", "digest_of_listing", "judge", "learnt"]
 
 HALF = 0.5
 """When more rows than this are set aside, it is not rows that are wrong but the source."""
@@ -69,6 +69,19 @@ class Known(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """What the contract's rules say of the number of rows; nothing where that is not known."""
+
+    wrong: tuple[str, ...] = ()
+    """What breaks a rule."""
+    warned: tuple[str, ...] = ()
+    """What breaks a rule that only warns."""
+
+
+NO_RULES = Volume()
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What was found in those things that are new or differ."""
 
@@ -85,6 +98,7 @@ class Sight:
     read: str = "footers"
     kind: str = "file"
     """What the things are: files, a table, or a topic."""
+    volume: Volume = NO_RULES
 
     @property
     def share(self) -> float:
@@ -164,7 +178,7 @@ def judge(
     seen = compared(known, marks, sight.things)
     newest = _latest(known.newest, *(thing.last for thing in sight.things.values()))
     state, because, remedy = _rules(_Case(known, seen, sight, newest, now, promise, tolerance, held))
-    notes = [f"'{name}' is no column of the contract" for name in sight.unknown]
+    notes = [*(f"'{name}' is no column of the contract" for name in sight.unknown), *sight.volume.warned]
     if sight.aside and state is not SourceState.BREAKING:
         notes.append(_aside(sight))
     if newest is not None and (held is None or newest > held):
@@ -196,7 +210,7 @@ def _rules(case: _Case) -> tuple[SourceState, str, str]:
         old, promised = _age(case.now - newest), _age(case.promise)
         late = f"the newest row is of {_minute(newest)}, {old} ago, and {promised} is promised"
         return SourceState.STALE, late, "Ask whoever delivers it; the contract's freshness is what is promised."
-    if odd := _odd(known, seen, sight, case.tolerance):
+    if odd := [*_odd(known, seen, sight, case.tolerance), *sight.volume.wrong]:
         return SourceState.CHANGED, "; ".join(odd), "Look at it before the next training learns from it."
     if not known.things:
         if case.held is not None and newest is not None and newest <= case.held:

@@ -39,9 +39,24 @@ def look_into_rows(glass: Glass, spec: SourceSpec, folder: Path, name: str, mark
         case "iceberg":
             return _iceberg(glass, spec, name, mark)
         case _:
-            # How many messages there ever were: more of them are new ones, fewer are another topic of the same name.
-            ends = [int(part.partition(": ")[2]) for part in mark.split(", ") if part]
-            return Sight({name: Thing(mark, sum(ends))}, read="nothing")
+            return _kafka(glass, spec, name, mark)
+
+
+def _kafka(glass: Glass, spec: SourceSpec, name: str, mark: str) -> Sight:
+    from mlray.data._land_kafka import newest
+
+    # How many messages there ever were: more of them are new ones, fewer are another topic of the same name.
+    ends = [int(part.partition(": ")[2]) for part in mark.split(", ") if part]
+    thing = Thing(mark, sum(ends))
+    rows = newest(spec, glass.contract.data.time, glass.sample)
+    if not rows.num_columns:
+        return Sight({name: thing}, read="nothing")
+    found = rows.column_names
+    for column, rule in glass.contract.data.columns.items():
+        # A field that may be missing may be so in all of a few messages, which is no fault of the topic.
+        if rule.nullable and column not in found and not glass.contract.their_name(name, column, found):
+            rows = rows.append_column(column, pa.nulls(rows.num_rows))
+    return _tried(glass, name, thing, found, [rows])
 
 
 def _sql(glass: Glass, spec: SourceSpec, folder: Path, name: str, mark: str) -> Sight:

@@ -92,14 +92,15 @@ def _thing(glass: Glass, file: SourceFile, mark: str, found: _Found) -> Thing:
     ours = glass.contract.source_columns(file.name, lookup=glass.lookup)
     # In some modes every name is wanted: what the contract itself names are those that it lists.
     found.unknown |= dict.fromkeys(name for name in names if name not in set(ours))
-    rows = _rows(file)
     first, last = _span(glass, file, names, found)
-    return Thing(mark, rows, first, last, file.content())
+    return Thing(mark, _rows(file, found), first, last, file.content())
 
 
-def _rows(file: SourceFile) -> int:
+def _rows(file: SourceFile, found: _Found) -> int:
     if file.format != "parquet":
-        return -1
+        # A text tells only when it was read, as it is for its times.
+        name, read = found.text
+        return -1 if read is None or name != file.name else int(read.num_rows)
     with pq.ParquetFile(file.path or file.open()) as opened:
         rows: int = opened.metadata.num_rows
     return rows

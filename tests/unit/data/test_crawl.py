@@ -7,6 +7,8 @@ import pyarrow as pa
 import pytest
 
 from mlray.data import Known, SourceState, Store, checkup, ingest, look, scan_here
+from mlray.data.crawl._judge import Sight, Thing, Volume
+from mlray.data.crawl._volume import rules_on_rows, volume_of
 from mlray.spec import CrawlSpec
 from tests.unit.data.samples import LATER, NOON, orders, row, spec, table, write
 
@@ -259,3 +261,51 @@ def test_a_share_of_the_files_is_hashed_and_the_seed_chooses(folder, head):
     assert checkup(store, "orders", 0.0, "seed", NOON).checked == 0
     assert "all sound" in str(checkup(store, "orders", 0.5, "seed", NOON))
     assert checkup(Store(folder / "empty"), "orders", 1.0, "seed", NOON).of == 0
+
+
+ENOUGH = {"metric": "rowCount", "name": "enough", "at_least": 3}
+
+
+def test_a_source_is_held_to_the_contract_s_own_rules_on_its_rows(folder):
+    data = spec(quality=[ENOUGH])
+    few = seen(folder, data=data)
+    still = seen(folder, few.known, data=data)
+    write(folder, "orders-2.parquet", orders({"order": 2}, {"order": 3}))
+    enough = seen(folder, still.known, data=data)
+    assert states(few, still, enough) == ["changed", "changed", "new"]
+    assert few.verdict.because == "it has 1 rows, and the contract's 'enough' asks for at least 3 rows"
+    assert still.verdict.read == "nothing"
+    assert few.verdict.readable
+
+
+def test_a_rule_on_rows_that_only_warns_is_a_note(folder):
+    verdict = seen(folder, data=spec(quality=[ENOUGH | {"severity": "warning"}])).verdict
+    assert verdict.state is SourceState.NEW
+    assert "it has 1 rows, and the contract's 'enough' asks for at least 3 rows" in verdict.notes
+
+
+def test_a_lookup_is_not_held_to_the_table_s_rules(folder):
+    assert seen(folder, data=spec(quality=[ENOUGH]), source="weather").verdict.state is SourceState.NEW
+
+
+def test_the_rows_of_a_text_are_counted_where_it_is_read(tmp_path):
+    data = spec(source="orders-*.csv", lookups={}, mappings=[], quality=[ENOUGH])
+    lines = "at,order,shop,weight,gift,days_back\n2024-01-01,1,north,2.0,true,0\n"
+    (tmp_path / "orders-1.csv").write_text(lines, encoding="utf-8")
+    few = seen(tmp_path, data=data)
+    (tmp_path / "orders-1.csv").write_text(f"{lines}2024-01-02,2,north,,,\n2024-01-02,3,north,,,\n", encoding="utf-8")
+    grown = seen(tmp_path, few.known, data=data)
+    assert states(few, grown) == ["changed", "new"]
+    assert (few.verdict.rows, grown.verdict.rows) == (1, 2)
+
+
+def test_a_source_that_does_not_tell_its_rows_is_not_judged_by_them():
+    known = Known(things={"a": Thing("1", rows=1), "b": Thing("1")})
+    assert volume_of(rules_on_rows(spec(quality=[ENOUGH]).quality), known, {"a": "1", "b": "1"}, Sight()) == Volume()
+
+
+def test_text_is_read_with_the_separator_of_its_mapping(tmp_path):
+    lines = "at;order;shop;weight;gift;days_back\n2024-01-01;1;north;2.0;true;0\n"
+    (tmp_path / "orders-1.csv").write_text(lines, encoding="utf-8")
+    data = spec(source="orders-*.csv", lookups={}, mappings=[{"files": "*.csv", "delimiter": ";"}])
+    assert seen(tmp_path, data=data).verdict.state is SourceState.NEW

@@ -1,5 +1,6 @@
 """Looks at sources that are no files on this machine."""
 
+import json
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -10,11 +11,10 @@ from threading import Thread
 
 import pytest
 
-from mlray.data import Contract, Known, SourceState, look
-from mlray.data.crawl._judge import judge
-from mlray.data.crawl._outside import look_into_rows
-from mlray.data.crawl._sight import Glass
-from mlray.spec import SourceSpec, source_of
+from mlray.data import Known, SourceState, Thing, look
+from mlray.data.crawl._judge import Sight, judge
+from mlray.spec import SourceSpec
+from tests.unit.data.kafka import TOPIC, Broker
 from tests.unit.data.samples import NOON, orders, spec, write
 
 HOUR = timedelta(hours=1)
@@ -177,15 +177,49 @@ def test_an_iceberg_table_is_known_by_its_snapshot(tmp_path):
     assert asked(first.known).verdict.state is SourceState.BREAKING
 
 
+def asked_of(broker, known=None, **more):
+    return look(spec(source=broker.spec, lookups={}, mappings=[], **more), Path(), None, now=NOON, known=known)
+
+
 def test_a_topic_has_grown_or_is_another_one():
-    topic = source_of("kafka://host:9092/orders")
-    glass = Glass(Contract.compile(spec()), None, 10, 0.1)
+    topic = Broker()
+    topic.send({}, {"order": 2})
+    first = asked_of(topic)
+    again = asked_of(topic, first.known)
+    topic.send({"order": 3}, {"order": 4}, {"order": 5})
+    grown = asked_of(topic, again.known)
+    other = Broker()
+    other.send({})
+    assert [one.verdict.state.value for one in (first, again, grown)] == ["new", "unchanged", "new"]
+    assert (first.verdict.rows, grown.verdict.rows) == (2, 3)
+    assert (first.verdict.read, again.verdict.read) == ("sample", "nothing")
+    mark = "0: 1"
+    sight = Sight({"topic": Thing(mark, rows=1)})
+    known = Known(things={"topic": Thing("0: 5", rows=5)})
+    assert judge("orders", known, {"topic": mark}, sight, now=NOON).state is SourceState.CHANGED
 
-    def told(before, mark):
-        known = Known(things={"topic": look_into_rows(glass, topic, Path(), "topic", before).things["topic"]})
-        sight = look_into_rows(glass, topic, Path(), "topic", mark)
-        return judge("orders", known, {"topic": mark}, sight, now=NOON)
 
-    assert told("0: 5, 1: 7", "0: 5, 1: 7").state is SourceState.UNCHANGED
-    assert (told("0: 5, 1: 7", "0: 9, 1: 7").state, told("0: 5, 1: 7", "0: 9, 1: 7").rows) == (SourceState.NEW, 4)
-    assert told("0: 5, 1: 7", "0: 1, 1: 0").state is SourceState.CHANGED
+def test_messages_that_the_contract_sets_aside_are_noticed():
+    topic = Broker()
+    topic.send({}, *({"order": 2, "shop": "west"} for _ in range(3)))
+    verdict = asked_of(topic).verdict
+    assert verdict.state is SourceState.BREAKING
+    assert verdict.because.startswith("3 of 4 rows would be set aside")
+
+
+def test_a_field_that_may_be_missing_may_be_missing_in_all_messages_of_a_sample():
+    topic = Broker()
+    topic.send(*(json.dumps({"at": f"{NOON:%Y-%m-%d}", "order": n, "shop": "north"}).encode() for n in (1, 2)))
+    partition = Broker()
+    partition.send(json.dumps({"at": f"{NOON:%Y-%m-%d}", "order": 1}).encode())
+    assert asked_of(topic).verdict.state is SourceState.NEW
+    broken = asked_of(partition).verdict
+    assert broken.state is SourceState.BREAKING
+    assert "no column 'shop'" in broken.because
+
+
+def test_a_topic_without_messages_is_new_and_empty():
+    topic = Broker()
+    topic.producer.list_topics(TOPIC, timeout=10)
+    verdict = asked_of(topic).verdict
+    assert (verdict.state, verdict.rows, verdict.read) == (SourceState.NEW, 0, "nothing")

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from confluent_kafka import Producer
 
 from mlray.data import on_kafka
 from mlray.data._cursor import Cursor
@@ -12,25 +11,9 @@ from mlray.data.on_kafka import ends, mark, messages
 from mlray.data.sources import probe
 from mlray.errors import DataError, UnavailableError
 from mlray.spec import SourceSpec
-from tests.unit.data.samples import NOON, row
+from tests.unit.data.kafka import TOPIC, Broker
+from tests.unit.data.samples import NOON
 from tests.unit.data.test_cursor import HOUR, Project
-
-TOPIC = "orders"
-
-
-class Broker:
-    """A broker that lives as long as its producer does."""
-
-    def __init__(self):
-        self.producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
-        found = next(iter(self.producer.list_topics(timeout=10).brokers.values()))
-        self.spec = SourceSpec(kafka=f"{found.host}:{found.port}", topic=TOPIC)
-
-    def send(self, *orders, partition=0):
-        for order in orders:
-            said = order if isinstance(order, bytes) else json.dumps(row(**order), default=str).encode()
-            self.producer.produce(TOPIC, said, partition=partition)
-        assert self.producer.flush(10) == 0
 
 
 @pytest.fixture
