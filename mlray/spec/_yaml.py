@@ -19,6 +19,8 @@ Path = tuple[str | int, ...]
 # A file of a few hundred bytes can name billions of values through aliases of aliases.
 MOST_VALUES = 100_000
 DEEPEST = 50
+BRACKETS = 4 * DEEPEST
+"""Brackets within each other at which reading ends: for each one more, PyYAML looks at all the others again."""
 
 _CORE: tuple[tuple[str, str, str], ...] = (
     ("null", r"~|null|Null|NULL|", "~nN\0"),
@@ -36,6 +38,11 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's reader with the core schema of YAML 1.2. A date stays a text: the model knows where one is wanted."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own name and shape)
+
+    def fetch_flow_collection_start(self, TokenClass: type[yaml.Token]) -> None:  # noqa: N803 (PyYAML's own name)
+        if self.flow_level > BRACKETS:
+            raise yaml.scanner.ScannerError(None, None, "brackets are nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
 
 
 for _tag, _pattern, _first in _CORE:
