@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from mlray.coordinator.cluster import NAMESPACE, environment
 from mlray.security import ray_token
@@ -18,6 +19,9 @@ _FOLDER = Path(tempfile.mkdtemp(prefix="mlray-t-"))
 _TOKEN = ray_token(_FOLDER / "keys")
 # Before anything imports Ray: later these have no effect.
 os.environ.update(environment(_TOKEN))
+# How long an example takes says something of the machine, and nothing of a law.
+settings.register_profile("mlray", deadline=None)
+settings.load_profile("mlray")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,16 @@ def ray_with_dashboard() -> Iterator[RunningRay]:
 def ray_session(ray_with_dashboard: RunningRay) -> RunningRay:
     """The local Ray of this run, for tests that need nothing else."""
     return ray_with_dashboard
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without entries, to be copied: MLflow's migrations take seconds."""
+    from mlray.registry.on_mlflow import Registry
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    Registry(f"sqlite:///{folder / 'mlflow.db'}", folder / "root").warm()
+    return folder / "mlflow.db"
 
 
 def pytest_sessionfinish() -> None:

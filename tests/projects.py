@@ -1,6 +1,7 @@
 """A small project on generated data that changes half-way, for tests that need a whole one."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ live: {{start: 2024-01-21, end: 2024-01-31, requests_per_day: 2}}
 """
 
 
+@cache
 def orders(rows_per_day: int = 200, days: int = 32, flip_after: int = 22) -> pa.Table:
     """Return orders of `days` days; what makes an order come back turns round after `flip_after` days."""
     rng = np.random.default_rng(7)

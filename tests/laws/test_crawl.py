@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlray.data import Known, SourceState, Thing, due, next_look
@@ -26,6 +26,7 @@ schedules = st.one_of(
 )
 
 
+@settings(max_examples=50)
 @given(schedules, seeds, moments)
 def test_the_next_look_lies_ahead_and_is_due_from_then_on(schedule, seed, last):
     at = next_look(schedule, seed, last)
@@ -34,12 +35,14 @@ def test_the_next_look_lies_ahead_and_is_due_from_then_on(schedule, seed, last):
     assert not due(schedule, seed, last, at - timedelta(microseconds=1))
 
 
+@settings(max_examples=50)
 @given(schedules, seeds, moments, moments)
 def test_whoever_looked_later_looks_again_no_earlier(schedule, seed, one, other):
     first, second = sorted((one, other))
     assert next_look(schedule, seed, first) <= next_look(schedule, seed, second)
 
 
+@settings(max_examples=50)
 @given(schedules, seeds, moments)
 def test_two_looks_are_never_farther_apart_than_the_period_and_the_jitter(schedule, seed, last):
     first = next_look(schedule, seed, last)

@@ -44,7 +44,7 @@ flight = st.fixed_dictionaries(
         "visib": reading(0, 20),
     }
 )
-flights = st.lists(flight, min_size=1, max_size=12)
+flights = st.lists(flight, min_size=1, max_size=6)
 
 
 def table(rows):
@@ -55,7 +55,7 @@ def same(one, other):
     return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=25)
 @given(learnt=flights, rows=flights, plan=st.sampled_from(sorted(PLANS)))
 def test_batch_and_row_by_row_give_the_same_bits(learnt, rows, plan):
     fitted = PLANS[plan].fit(table(learnt), CONTRACT.request_columns)
@@ -68,7 +68,7 @@ def test_batch_and_row_by_row_give_the_same_bits(learnt, rows, plan):
     assert (again.names, again.categorical) == (batch.names, batch.categorical)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=25)
 @given(rows=flights, plan=st.sampled_from(sorted(PLANS)))
 def test_a_file_and_a_request_give_the_same_features(rows, plan):
     file = table([row | {"flight": number + 1} for number, row in enumerate(rows)])
@@ -86,8 +86,8 @@ def test_a_file_and_a_request_give_the_same_features(rows, plan):
     assert same(fitted.apply(stored).values, fitted.apply(CONTRACT.check_request(columns)).values)
 
 
-@settings(deadline=None, max_examples=12)
-@given(rows=flights, cuts=st.lists(st.integers(0, 12), max_size=4), plan=st.sampled_from(sorted(PLANS)), data=st.data())
+@settings(max_examples=12)
+@given(rows=flights, cuts=st.lists(st.integers(0, 6), max_size=4), plan=st.sampled_from(sorted(PLANS)), data=st.data())
 def test_parts_in_any_order_teach_what_all_rows_teach(rows, cuts, plan, data):
     ends = [0, *sorted(cuts), len(rows)]
     parts = data.draw(st.permutations([rows[one:two] for one, two in pairwise(ends)]))

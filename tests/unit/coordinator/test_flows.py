@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from decimal import Decimal
 
@@ -28,8 +29,9 @@ MODEL = ModelVersion(
 
 
 @pytest.fixture
-def space(tmp_path):
+def space(tmp_path, empty_database):
     space = Workspace.at(small_project(tmp_path / "orders"))
+    shutil.copy(empty_database, space.folder() / "mlflow.db")
     yield space
     space.journal.close()
 

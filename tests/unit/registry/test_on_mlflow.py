@@ -86,14 +86,6 @@ def version(slices=3, **changes):
     return replace(first, **changes)
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory):
-    """A database made once: MLflow's migrations take a second."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    Registry(f"sqlite:///{folder / 'mlflow.db'}", folder / "root").warm()
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def registry(empty_database, tmp_path):
     shutil.copy(empty_database, tmp_path / "mlflow.db")
