@@ -6,12 +6,13 @@
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
-# Two halves of the tests that start no Ray and take no time, each in a process of its own.
+# The tests that start no Ray and take no time, in three parts; each has a process of its own.
 UNIT := tests/unit
+DATA := tests/unit/data
 LAWS := tests/laws mlray
 QUICK := --quiet --no-header -m "not ray and not slow" --cov --cov-report=
 TWO := --no-print-directory --keep-going --output-sync=target -j2
-.PHONY: run test rest check format-check lint types floors unit units laws covered lock schema
+.PHONY: run test rest check format-check lint types floors unit units data laws covered lock schema
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -27,7 +28,7 @@ rest: $(READY)
 
 # Two at a time, the longest first; each part's output stays together.
 check: $(READY)
-	@$(MAKE) $(TWO) units laws types lint format-check floors
+	@$(MAKE) $(TWO) units laws types data lint format-check floors
 	@$(MAKE) --no-print-directory covered
 
 format-check: $(READY)
@@ -44,17 +45,20 @@ floors: $(READY)
 
 # The docstrings' examples, the unit tests and the laws; no Ray is started. What must be covered stands in pyproject.toml.
 unit: $(READY)
-	@$(MAKE) $(TWO) units laws
+	@$(MAKE) $(TWO) units laws data
 	@$(MAKE) --no-print-directory covered
 
 units: $(READY)
-	COVERAGE_FILE=.coverage.units $(RUN)/python -m pytest $(QUICK) $(UNIT)
+	COVERAGE_FILE=.coverage.units $(RUN)/python -m pytest $(QUICK) $(UNIT) --ignore=$(DATA)
+
+data: $(READY)
+	COVERAGE_FILE=.coverage.data $(RUN)/python -m pytest $(QUICK) $(DATA)
 
 laws: $(READY)
 	COVERAGE_FILE=.coverage.laws $(RUN)/python -m pytest $(QUICK) $(LAWS)
 
 covered: $(READY)
-	$(RUN)/coverage combine --quiet .coverage.units .coverage.laws
+	$(RUN)/coverage combine --quiet .coverage.units .coverage.data .coverage.laws
 	$(RUN)/coverage report --skip-covered --show-missing --fail-under=100
 
 schema: $(READY)
