@@ -17,7 +17,7 @@ from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Trial
 from mlray.spec import Claim
 
-__all__ = ["lane_price", "problem_of", "search", "terms_of", "weights_of"]
+__all__ = ["lane_price", "problem_of", "search", "terms_of"]
 
 HEARD_MODELS = 10
 """Whoever hears of a sweep is handed the models of so many of its best trials."""
