@@ -72,7 +72,7 @@ class Sweep:
         """Why nothing new is started; empty while there is more."""
         self.difference: Difference | None = None
         """Where `search` first proposed something else than the history tells; what was trained stands."""
-        self._search, self._journal, self._heard = search, Journal(None) if journal is None else journal, heard
+        self._search, self._journal, self._heard = search, journal or Journal(None), heard
         self._rungs = Rungs(plan.rounds, higher=plan.higher)
         self._shelf = Shelf(plan.keep_predictions, plan.keep_models, higher=plan.higher)
         self._tally = Tally(plan)
@@ -86,8 +86,9 @@ class Sweep:
     def _remember(self, history: History) -> None:
         for trial in history.trials:
             self._tally.count(trial)
-            for rounds, score in trial.curve if self.plan.halving else ():
-                self._rungs.record(rounds, score)
+            looks = [Look(*point) for point in trial.curve]
+            for seen in range(1, len(looks) + 1) if self.plan.halving else ():
+                self._rungs.record(looks[:seen])
         ended = {trial.number: trial for trial in history.trials}
         after = dict(history.asked)
         for number, configuration in walk(history, self._search):
@@ -204,7 +205,7 @@ class Sweep:
             running.looks.append(look)
             if self.plan.halving and look.rounds > running.counted:
                 running.counted = look.rounds
-                running.behind = not self._rungs.record(look.rounds, look.score) or running.behind
+                running.behind = not self._rungs.record(running.looks) or running.behind
         return ""
 
     def _put_back(self, running: _Running) -> None:
@@ -335,9 +336,7 @@ class Sweep:
     def progress(self, now: float) -> SweepProgress:
         """Return how far the sweep has come."""
         lanes = len({running.lane for running in self._running.values()})
-        return self._tally.progress(
-            running=len(self._running), lanes=lanes, now=now, stopped_because=self.stopped_because
-        )
+        return self._tally.progress(running=self.running, lanes=lanes, now=now, stopped_because=self.stopped_because)
 
     def experiment(self, now: float) -> Experiment:
         """Return the record of the whole sweep, the trials in the order of their numbers.

@@ -31,7 +31,7 @@ from mlray.leases.on_ray import Desk
 from mlray.ports import Progress
 from mlray.records import Experiment
 
-__all__ = ["Job", "moves", "needs", "run", "trainable"]
+__all__ = ["Job", "moves", "needs", "room", "run", "trainable"]
 
 PATIENCE = 20.0
 """Seconds of one wait for a lease; whoever still waits then asks again and keeps its place."""
@@ -70,6 +70,11 @@ def needs(resources: object) -> Needs:
         found = needs_of([bundle for bundle in resources.bundles if bundle])
         return Needs(found.bundles, resources.strategy)
     return needs_of(resources)
+
+
+def room(needs: Needs) -> int:
+    """Return how many trials fit side by side on the Ray that is joined; InputError as `slots` raises it."""
+    return slots(needs, _nodes().values())
 
 
 def moves(scheduler: object) -> bool:

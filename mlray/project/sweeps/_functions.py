@@ -55,7 +55,7 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
         own=_own(asked.search),
     )
     spaces = recipe.spaces()
-    from mlray.experiments.functions.on_ray import Job, moves, needs, run, trainable
+    from mlray.experiments.functions.on_ray import Job, moves, needs, room, run, trainable
 
     trainable(function)
     need = needs(how.resources)
@@ -65,12 +65,14 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
         # Parameters that are bred on the way: a search that learns from them would learn something wrong.
         recipe = replace(recipe, model={**recipe.model, "searcher": "random"})
     join(asked.folder)
+    lanes = room(need)
     plan = Plan(
         asked.name,
         how.metric,
         ENDLESS,
         model.trials,
         seed=seed,
+        lanes=lanes,
         seconds=model.seconds,
         budget=model.budget,
         price_per_lane_second=price,
@@ -102,8 +104,9 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
 def _state(plan: Plan, recipe: Recipe, asked: Asked, search: Search | None) -> tuple[Sweep, float, Journal]:
     """Return the sweep, fresh or taken up, the seconds that it has behind it, and its journal."""
     if asked.resumed is None:
+        search = search or recipe.search()  # before the journal: one that cannot be made leaves nothing behind
         journal = Journal.begin(asked.folder, plan, recipe.to_json())
-        return Sweep(plan, search or recipe.search(), journal), 0.0, journal
+        return Sweep(plan, search, journal), 0.0, journal
     journal, history = resume(asked.resumed)
     if history.plan.metric != plan.metric or history.plan.mode != plan.mode:
         journal.close()

@@ -192,7 +192,7 @@ def test_a_trial_that_falls_behind_at_a_rung_is_stopped():
     for _ in range(3):
         run(sweep, (40, 0.8), (120, 0.8))
     (number,) = take(sweep)
-    assert show(sweep, number, (20, 0.1))
+    assert show(sweep, number, (20, 0.7))
     assert not show(sweep, number, (40, 0.7))
     assert not show(sweep, number, (41, 0.9))  # a stopped trial stays stopped
     show(sweep, number, done=True, cut=True)
