@@ -62,7 +62,7 @@ def strands_figure(experiment: Experiment) -> Safe:
             Key("line", "served", f"the next {bright - 1}"),
             *([Key("line", "soft", "the others")] if faint else []),
         ],
-        note=_note(experiment, ranked, len(drawn)),
+        note=_note(experiment, ranked, drawn),
     )
 
 
@@ -88,11 +88,16 @@ def _varied(experiment: Experiment, ranked: Sequence[Trial]) -> list[str]:
     return sorted(varied, key=lambda name: -weight.get(name, weight.get(f"{trainer}.{name}", 0.0)))[:_AXES]
 
 
-def _note(experiment: Experiment, ranked: Sequence[Trial], drawn: int) -> str:
-    parts = [f"{drawn} of {len(ranked)} trials are drawn, the best among them." if drawn < len(ranked) else ""]
+def _note(experiment: Experiment, ranked: Sequence[Trial], drawn: Sequence[Trial]) -> str:
+    parts = (
+        [f"{len(drawn)} of {len(ranked)} trials are drawn, the best among them."] if len(drawn) < len(ranked) else []
+    )
+    if any(name not in trial.params for name in _varied(experiment, ranked) for trial in drawn):
+        parts.append(f"{_MISSING}: the trial does not have the parameter.")
     others = sum(t.score is not None and t.trainer != experiment.best.trainer for t in experiment.trials)
-    parts.append(f"Trials of other trainers ({others}) have other parameters." if others else "")
-    return " ".join(filter(None, parts))
+    if others:
+        parts.append(f"Trials of other trainers ({others}) have other parameters.")
+    return " ".join(parts)
 
 
 def _axis(name: str, values: Sequence[Value]) -> Axis:

@@ -87,6 +87,7 @@ def test_the_best_lies_at_the_better_end_for_a_loss_as_well(sample_sweep):
 def test_a_parameter_that_some_trials_lack_has_a_place_for_it(sample_sweep):
     sweep = replace(sample_sweep(), importance={"max_leaves": 1.0})
     assert ">—<" in strands_figure(sweep)
+    assert "—: the trial does not have the parameter." in strands_figure(sweep)
 
 
 def test_only_trials_of_the_best_ones_trainer_are_lines(sample_sweep):
