@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from mlray.coordinator.rows import Array
 from mlray.evaluation import compare
 from mlray.experiments import fit, load_model
-from mlray.experiments.after import ENSEMBLE, fit_ensemble, members_of
-from mlray.experiments.after.ensemble import Members
+from mlray.experiments.after import ENSEMBLE, Members, fit_ensemble, fit_trials, members_of
 from mlray.features import Matrix
 from mlray.records import Experiment
 
@@ -51,10 +50,11 @@ def scores(
     A trial that several candidates share is trained once.
     """
     trials = {trial.number: trial for candidate in proposed for trial, _ in candidate.members}
-    told: dict[int, Array] = {}
-    for number, trial in trials.items():
-        content = Candidate(((trial, 1.0),)).fit(known, y, seed, weights)
-        told[number] = load_model(trial.trainer, content).predict(x.values)
+    contents = fit_trials(list(trials.values()), known.values, y, known.categorical, seed, weights=weights)
+    told = {
+        trial.number: load_model(trial.trainer, content).predict(x.values)
+        for trial, content in zip(trials.values(), contents, strict=True)
+    }
     return [sum(share * told[trial.number] for trial, share in one.members) for one in proposed]  # type: ignore[misc]
 
 

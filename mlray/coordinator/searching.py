@@ -19,6 +19,9 @@ from mlray.spec import Claim
 
 __all__ = ["lane_price", "problem_of", "search", "terms_of"]
 
+HEARD_MODELS = 10
+"""Whoever hears of a sweep is handed the models of so many of its best trials."""
+
 
 def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Problem:
     """Return what a sweep learns from and chooses by: the two parts, or folds of both together.
@@ -115,6 +118,7 @@ def search(  # noqa: PLR0913 (what is searched, for how much, and who listens)
         folder=folder,
         resumed=resumed,
         heard=heard,
+        keep_models=1 if heard is None else HEARD_MODELS,
     )
     return sweep_on_ray(
         problem,

@@ -50,3 +50,12 @@ def test_the_better_one_on_later_rows_is_taken(told, place):
 def test_a_loss_is_better_when_it_is_lower():
     y = np.array([0.0, 1.0, 0.0, 1.0])
     assert better("brier", y, [np.full(4, 0.5), np.array([0.1, 0.9, 0.1, 0.9])]) == 1
+
+
+def test_weights_reach_every_member():
+    x, y = matrix()
+    weights = np.where(y > 0, 9.0, 1.0).astype(np.float32)
+    for even, weighed in zip(
+        scores(candidates(BLENDED), x, y, 0, x), scores(candidates(BLENDED), x, y, 0, x, weights), strict=True
+    ):
+        assert weighed.mean() > even.mean() + 0.05

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from mlray.coordinator.artifact import artifact_of, write_artifact
+from mlray.coordinator.candidates import Candidate
 from mlray.coordinator.challenger import Excess, challenge, learnt_until
 from mlray.coordinator.evidence import Observer, money
-from mlray.coordinator.candidates import Candidate
 from mlray.coordinator.flows import _final, ingest
 from mlray.coordinator.rows import split
 from mlray.coordinator.state import State
