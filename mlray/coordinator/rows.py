@@ -84,7 +84,7 @@ def labels(space: Workspace, table: pa.Table) -> Array:
 
 
 def weights(space: Workspace, y: Array) -> Array | None:
-    """Return how much each of the answers `y` counts in a training (`model.class_weights`); None where all are alike."""
+    """Return how much each of the answers `y` counts in training (`model.class_weights`); None where all are alike."""
     wanted = space.spec.model.weight_of_class
     return None if wanted is None else class_weights(y, wanted)
 
