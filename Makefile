@@ -6,7 +6,13 @@
 VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
-.PHONY: run test check format-check lint types floors unit lock schema
+# The tests that start no Ray and take no time, in three parts; each has a process of its own.
+UNIT := tests/unit
+DATA := tests/unit/data
+LAWS := tests/laws mlray
+QUICK := --quiet --no-header -m "not ray and not slow" --cov --cov-report=
+TWO := --no-print-directory --keep-going --output-sync=target -j2
+.PHONY: run test rest check format-check lint types floors unit units data laws covered lock schema
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -15,9 +21,15 @@ run: $(READY)
 test: $(READY)
 	$(RUN)/python -m pytest $(ARGS)
 
-# Two at a time, since the types take as long as the tests; each part's output stays together.
+# What `check` leaves over of `test`: tests that start a Ray or take long, and those of whole systems.
+rest: $(READY)
+	$(RUN)/python -m pytest -m "ray or slow" $(ARGS) $(UNIT) $(LAWS)
+	$(RUN)/python -m pytest $(ARGS) $(filter-out $(UNIT) $(LAWS) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
+
+# Two at a time, the longest first; each part's output stays together.
 check: $(READY)
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target -j2 types unit lint format-check floors
+	@$(MAKE) $(TWO) units laws types data lint format-check floors
+	@$(MAKE) --no-print-directory covered
 
 format-check: $(READY)
 	$(RUN)/ruff format --check --quiet .
@@ -33,7 +45,20 @@ floors: $(READY)
 
 # The docstrings' examples, the unit tests and the laws; no Ray is started. What must be covered stands in pyproject.toml.
 unit: $(READY)
-	$(RUN)/python -m pytest --quiet --no-header -m "not ray and not slow" --cov --cov-report= tests/unit tests/laws mlray
+	@$(MAKE) $(TWO) units laws data
+	@$(MAKE) --no-print-directory covered
+
+units: $(READY)
+	COVERAGE_FILE=.coverage.units $(RUN)/python -m pytest $(QUICK) $(UNIT) --ignore=$(DATA)
+
+data: $(READY)
+	COVERAGE_FILE=.coverage.data $(RUN)/python -m pytest $(QUICK) $(DATA)
+
+laws: $(READY)
+	COVERAGE_FILE=.coverage.laws $(RUN)/python -m pytest $(QUICK) $(LAWS)
+
+covered: $(READY)
+	$(RUN)/coverage combine --quiet .coverage.units .coverage.data .coverage.laws
 	$(RUN)/coverage report --skip-covered --show-missing --fail-under=100
 
 schema: $(READY)

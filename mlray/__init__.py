@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mlray.errors import InputError, MlrayError, Refusal, UnavailableError
     from mlray.project import Project, open  # noqa: A004 (`mlray.open`, as one opens a file)
+    from mlray.project.sweeps import sweep
     from mlray.records import (
         Act,
         Budget,
@@ -50,11 +51,13 @@ __all__ = [
     "UnavailableError",
     "open",
     "read_spec",
+    "sweep",
 ]
 
 _HOMES = {
     "mlray.errors": ("InputError", "MlrayError", "Refusal", "UnavailableError"),
     "mlray.project": ("Project", "open"),
+    "mlray.project.sweeps": ("sweep",),
     "mlray.spec": ("ProjectSpec", "read_spec"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

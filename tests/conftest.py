@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from mlray.coordinator.cluster import NAMESPACE, environment
 from mlray.security import ray_token
@@ -20,7 +20,7 @@ _TOKEN = ray_token(_FOLDER / "keys")
 # Before anything imports Ray: later these have no effect.
 os.environ.update(environment(_TOKEN))
 # How long an example takes says something of the machine, and nothing of a law.
-settings.register_profile("mlray", deadline=None)
+settings.register_profile("mlray", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mlray")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mlray.cli import aside, begin, cluster, contract, crawl, data, doctor, life, lineage, look, profile, upkeep
+from mlray.cli import aside, begin, cluster, contract, crawl, data, doctor, life, lineage, look, profile, sweep, upkeep
 from mlray.cli._frame import verb
 
 __all__ = ["app"]
@@ -101,6 +101,20 @@ verb(_contract, contract.listed, "list")
 verb(_contract, contract.push)
 verb(_contract, contract.pull)
 app.add_typer(_contract, name="contract")
+
+
+_sweep = typer.Typer(
+    help="Sweeps: begun, listed, looked at, ended, taken up again.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+verb(_sweep, sweep.run)
+verb(_sweep, sweep.listed, "list")
+verb(_sweep, sweep.show)
+verb(_sweep, sweep.stop)
+verb(_sweep, sweep.resume)
+verb(_sweep, sweep.replay)
+app.add_typer(_sweep, name="sweep")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 (typer's callback)

@@ -53,11 +53,31 @@ def _performance(one: Performance) -> Performance:
 
 
 def _experiment(one: Experiment) -> Experiment:
-    return replace(one, trials=tuple(_trial(trial) for trial in one.trials), best=_trial(one.best))
+    return replace(
+        one,
+        trials=tuple(_trial(trial) for trial in one.trials),
+        best=_trial(one.best),
+        importance=_numbers(one.importance),
+        ensemble_score=one.ensemble_score if isfinite(one.ensemble_score or 0.0) else None,
+    )
 
 
 def _trial(trial: Trial) -> Trial:
-    return trial if trial.score is None or isfinite(trial.score) else replace(trial, score=None)
+    return replace(
+        trial,
+        params={name: value if _told(value) else str(value) for name, value in trial.params.items()},
+        score=trial.score if isfinite(trial.score or 0.0) else None,
+        curve=tuple(look for look in trial.curve if isfinite(look[1])),
+        objectives=_numbers(trial.objectives),
+    )
+
+
+def _told(value: float | str | bool | None) -> bool:  # noqa: FBT001 (a parameter may be a flag)
+    return not isinstance(value, float) or isfinite(value)
+
+
+def _numbers(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if isfinite(value)}
 
 
 def _judged(one: Judged) -> Judged:

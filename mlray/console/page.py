@@ -1,8 +1,10 @@
 """The report: one HTML file that needs nothing else, safe to open, mail and print."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
+from mlray.console.charts.sweeps import shown
 from mlray.console.finite import finite
 from mlray.console.headline import sentences, tiles
 from mlray.console.markup import Safe, tag
@@ -86,8 +88,9 @@ def _foot(story: Story) -> Safe:
 
 
 def _facts(story: Story) -> Mapping[str, Json]:
-    """Return the story as JSON values, without the lists of data files."""
+    """Return the story as JSON values, without the lists of data files, and of a sweep only what is drawn of it."""
     facts = dict(story.to_json())
+    facts["experiments"] = [replace(experiment, trials=shown(experiment)).to_json() for experiment in story.experiments]
     facts["datasets"] = [
         {**version, "fragments": []} for version in cast("Sequence[Mapping[str, Json]]", facts["datasets"])
     ]

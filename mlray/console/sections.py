@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from mlray.console.charts.curve import curve_figure
 from mlray.console.charts.drift import drift_matrix
+from mlray.console.charts.front import front_figure, has_front
+from mlray.console.charts.importance import importance_figure
 from mlray.console.charts.months import months_figure
 from mlray.console.charts.performance import performance_figure
 from mlray.console.charts.slices import slices_figure
 from mlray.console.charts.spend import spend_figure
+from mlray.console.charts.strands import has_strands, strands_figure
 from mlray.console.charts.sweeps import sweeps_figure, trials_table
 from mlray.console.charts.versions import versions_figure
 from mlray.console.decisions import decisions_table
@@ -81,6 +84,7 @@ def _models(story: Story) -> Iterable[Safe]:
     if any(trial.score is not None for experiment in story.experiments for trial in experiment.trials):
         yield tag("h3", "What was tried")
         yield sweeps_figure(story)
+        yield from _looked_into(story)
     for experiment in story.experiments:
         yield trials_table(experiment, story.currency)
     if story.models:
@@ -88,6 +92,21 @@ def _models(story: Story) -> Iterable[Safe]:
         yield _cards(story)
         yield from _gates(story)
         yield from _slices(story)
+
+
+def _looked_into(story: Story) -> Iterable[Safe]:
+    """Look into the largest sweep, of equal ones the newest: the smaller ones follow what it found."""
+    shown = max(reversed(story.experiments), key=lambda one: sum(trial.score is not None for trial in one.trials))
+    where = f" in the sweep on {shown.dataset}" if len(story.experiments) > 1 else ""
+    if has_strands(shown):
+        yield tag("h3", f"Where the good trials lie{where}")
+        yield strands_figure(shown)
+    if shown.importance:
+        yield tag("h3", f"Which parameters mattered{where}")
+        yield importance_figure(shown)
+    if has_front(shown):
+        yield tag("h3", f"What a better score costs{where}")
+        yield front_figure(shown)
 
 
 def _cards(story: Story) -> Safe:

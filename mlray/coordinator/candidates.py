@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from mlray.coordinator.rows import Array
 from mlray.evaluation import compare
 from mlray.experiments import fit, load_model
-from mlray.experiments.after import ENSEMBLE, fit_ensemble, members_of
-from mlray.experiments.after.ensemble import Members
+from mlray.experiments.after import ENSEMBLE, Members, fit_ensemble, fit_trials, members_of
 from mlray.features import Matrix
 from mlray.records import Experiment
 
@@ -25,12 +24,15 @@ class Candidate:
         """What reads its content: the trainer of its only trial, or `ensemble`."""
         return self.members[0][0].trainer if len(self.members) == 1 else ENSEMBLE
 
-    def fit(self, x: Matrix, y: Array, seed: int) -> bytes:
-        """Train it on `x` with the answers `y`, and return its content, which `load_model` reads."""
+    def fit(self, x: Matrix, y: Array, seed: int, weights: Array | None = None) -> bytes:
+        """Train it on `x` with the answers `y`, and return its content, which `load_model` reads.
+
+        `weights` [n] say how much each row counts, as they did in the sweep.
+        """
         if len(self.members) > 1:
-            return fit_ensemble(self.members, x.values, y, x.categorical, seed)
+            return fit_ensemble(self.members, x.values, y, x.categorical, seed, weights=weights)
         trial, _ = self.members[0]
-        return fit(trial.trainer, x.values, y, x.categorical, trial.params, trial.rounds, seed)
+        return fit(trial.trainer, x.values, y, x.categorical, trial.params, trial.rounds, seed, weights=weights)
 
 
 def candidates(experiment: Experiment) -> tuple[Candidate, ...]:
@@ -40,16 +42,19 @@ def candidates(experiment: Experiment) -> tuple[Candidate, ...]:
     return (single, Candidate(members)) if len(members) > 1 else (single,)
 
 
-def scores(proposed: Sequence[Candidate], known: Matrix, y: Array, seed: int, x: Matrix) -> list[Array]:
+def scores(
+    proposed: Sequence[Candidate], known: Matrix, y: Array, seed: int, x: Matrix, weights: Array | None = None
+) -> list[Array]:
     """Return what each candidate, trained on `known` with the answers `y`, predicts for `x`: one array [n] each.
 
     A trial that several candidates share is trained once.
     """
     trials = {trial.number: trial for candidate in proposed for trial, _ in candidate.members}
-    told: dict[int, Array] = {}
-    for number, trial in trials.items():
-        content = Candidate(((trial, 1.0),)).fit(known, y, seed)
-        told[number] = load_model(trial.trainer, content).predict(x.values)
+    contents = fit_trials(list(trials.values()), known.values, y, known.categorical, seed, weights=weights)
+    told = {
+        trial.number: load_model(trial.trainer, content).predict(x.values)
+        for trial, content in zip(trials.values(), contents, strict=True)
+    }
     return [sum(share * told[trial.number] for trial, share in one.members) for one in proposed]  # type: ignore[misc]
 
 

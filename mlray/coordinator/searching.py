@@ -2,13 +2,14 @@
 
 import math
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 
 from mlray.clock import parse_duration
-from mlray.coordinator.rows import Array, Split, labels, some_rows
+from mlray.coordinator.rows import Split, labels, some_rows, weights
 from mlray.coordinator.workspace import Workspace
-from mlray.experiments import Heard, Problem, Wanted, class_weights, k_folds, time_folds
+from mlray.experiments import Heard, Problem, Wanted, k_folds, time_folds
 from mlray.experiments import earlier as earlier_trials
 from mlray.features import Matrix
 from mlray.leases import Resources, Terms
@@ -17,6 +18,9 @@ from mlray.records import DatasetVersion, Experiment, Trial
 from mlray.spec import Claim
 
 __all__ = ["lane_price", "problem_of", "search", "terms_of"]
+
+HEARD_MODELS = 10
+"""Whoever hears of a sweep is handed the models of so many of its best trials."""
 
 
 def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Problem:
@@ -47,14 +51,9 @@ def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Prob
         x.categorical,
         model.metric,
         model.seed,
-        train_w=_weights(space, train_y),
+        train_w=weights(space, train_y),
         folds=folds,
     )
-
-
-def _weights(space: Workspace, y: Array) -> Array | None:
-    wanted = space.spec.model.weight_of_class
-    return None if wanted is None else class_weights(y, wanted)
 
 
 def lane_price(space: Workspace) -> Decimal:
@@ -82,7 +81,7 @@ def _amount(claim: Claim, missing: float) -> Resources:
     )
 
 
-def search(
+def search(  # noqa: PLR0913 (what is searched, for how much, and who listens)
     space: Workspace,
     dataset: DatasetVersion,
     problem: Problem,
@@ -93,11 +92,14 @@ def search(
     budget: Decimal | None,
     progress: Progress,
     heard: Heard | None = None,
+    seconds: float | None = None,
+    resumed: Path | None = None,
 ) -> Experiment:
     """Run the project's sweep on the Ray that this process is joined to.
 
     Strong configurations come first, then `warm`, then the best of earlier sweeps over the same contract, whichever
-    project they were made for, then the searcher's own.
+    project they were made for, then the searcher's own. `seconds` takes the place of `model.time`; `resumed` is the
+    journal of a sweep that is taken up again.
     """
     from mlray.experiments.on_ray import sweep_on_ray
 
@@ -112,9 +114,11 @@ def search(
         warm=(*warm, *known)[: max(1, trials // 2)],
         price_per_lane_second=lane_price(space),
         budget=_least(budget, model.budget),
-        seconds=model.seconds,
+        seconds=seconds if seconds is not None else model.seconds,
         folder=folder,
+        resumed=resumed,
         heard=heard,
+        keep_models=1 if heard is None else HEARD_MODELS,
     )
     return sweep_on_ray(
         problem,

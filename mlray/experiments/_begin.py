@@ -1,19 +1,17 @@
 """How a sweep begins and ends, whatever its lanes are: everything is checked first, and the best is never lost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
 
 from mlray.experiments._course import Course, Heard
 from mlray.experiments._ending import check_budget, least_seconds
 from mlray.experiments._journal import History, Journal, resume
-from mlray.experiments._metrics import higher_is_better
 from mlray.experiments._plan import Plan
-from mlray.experiments._portfolio import first_configurations
 from mlray.experiments._problem import Problem
-from mlray.experiments._search import First, Search
+from mlray.experiments._recipe import Recipe
+from mlray.experiments._search import Search
 from mlray.experiments._space import spaces
 from mlray.experiments._sweep import Sweep
 from mlray.experiments._trainers import suits
@@ -21,7 +19,7 @@ from mlray.ports import Progress
 from mlray.records import Experiment, Trial
 from mlray.spec import Model
 
-__all__ = ["Wanted", "begin", "finish", "search_for"]
+__all__ = ["Wanted", "begin", "finish"]
 
 
 @dataclass(frozen=True)
@@ -49,20 +47,6 @@ class Wanted:
     heard: Heard | None = None
     keep_models: int = 1
     lanes: int = 1
-
-
-def search_for(model: Model, problem: Problem, wanted: Wanted) -> Search:
-    """Return the search that `model` and `wanted` ask for: strong configurations first, then the searcher."""
-    if wanted.search is not None:
-        return wanted.search
-    from mlray.experiments.on_optuna import Optuna
-
-    higher = higher_is_better(problem.metric)
-    directions: dict[str, Literal["maximize", "minimize"]] = {
-        name: "maximize" if name == "score" and higher else "minimize" for name in model.objectives
-    }
-    first = first_configurations(model, wanted.trials, wanted.warm, task=problem.task, rows=len(problem.train_y))
-    return First(first, Optuna(spaces(model), problem.seed, directions))
 
 
 def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
@@ -97,13 +81,13 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
         dataset=wanted.dataset,
         contract=wanted.contract,
     )
-    journal, history = _opened(plan, model, wanted)
+    search, journal, history = _opened(plan, problem, model, wanted)
     if history is not None:
         plan = replace(
             history.plan, trials=wanted.trials, seconds=wanted.seconds, budget=wanted.budget, lanes=wanted.lanes
         )
     finished: list[Trial] = []
-    sweep = Sweep(plan, search_for(model, problem, wanted), journal, history, finished.append)
+    sweep = Sweep(plan, search, journal, history, finished.append)
     return Course(
         sweep,
         journal,
@@ -116,11 +100,23 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
     )
 
 
-def _opened(plan: Plan, model: Model, wanted: Wanted) -> tuple[Journal, History | None]:
+def _opened(plan: Plan, problem: Problem, model: Model, wanted: Wanted) -> tuple[Search, Journal, History | None]:
+    """Return the search, and the journal: a new one, or that of the sweep that is taken up again, and what it tells."""
     if wanted.resumed is not None:
-        return resume(wanted.resumed)
-    described: Mapping[str, object] = model.model_dump(mode="json", exclude_defaults=True)
-    return Journal.begin(wanted.folder, plan, described), None  # type: ignore[arg-type]
+        journal, history = resume(wanted.resumed)
+        return wanted.search or Recipe.from_json(history.model).search(), journal, history
+    recipe = Recipe.of(
+        model,
+        seed=problem.seed,
+        higher=plan.higher,
+        trials=wanted.trials,
+        warm=wanted.warm,
+        task=problem.task,
+        rows=len(problem.train_y),
+        own=type(wanted.search).__qualname__ if wanted.search is not None else "",
+    )
+    search = wanted.search or recipe.search()  # before the journal: one that cannot be made leaves nothing behind
+    return search, Journal.begin(wanted.folder, plan, recipe.to_json()), None
 
 
 def finish(course: Course, model: Model) -> Experiment:

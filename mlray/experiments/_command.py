@@ -1,4 +1,4 @@
-"""The stop command: a file beside a sweep's journal, so that it works without Ray and from wherever the folder is seen."""
+"""The stop command: a file beside a journal, so that it works without Ray, from wherever the folder is seen."""
 
 from pathlib import Path
 

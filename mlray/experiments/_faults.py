@@ -27,7 +27,8 @@ def faults(where: str, domains: Mapping[str, Domain], known: Mapping[str, Known 
     for place in contradictory:
         yield f"{place}: it can never count: its conditions exclude each other."
     yield from _twice([dimension for dimension in found if dimension.place not in contradictory])
-    caught = ordered(found)[1]
+    # One that depends on itself has been told; here it would look like a circle of one.
+    caught = ordered([each for each in found if each.name not in dict(each.when)])[1]
     if caught:
         circle = ", ".join(dict.fromkeys(dimension.name for dimension in caught))
         yield f"{caught[0].place}: {circle} depend on each other in a circle; let one of them count always."
@@ -40,7 +41,7 @@ def _own(dimension: Dimension, known: Mapping[str, Known | None] | None) -> Iter
         return
     bounds = known[dimension.name] if known is not None else None
     if bounds is not None and (fault := bounds.problem(dimension.domain)):
-        yield f"{dimension.place}: {fault}."
+        yield f"{dimension.place}: {fault}{'' if fault.endswith('?') else '.'}"
     if isinstance(dimension.domain, Choice):
         values = dimension.domain.values
         for earlier, later in combinations(values, 2):

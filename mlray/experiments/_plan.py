@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mlray.experiments._metrics import higher_is_better
 from mlray.records import Record, Trial
@@ -49,11 +49,13 @@ class Plan(Record):
     """Digest of the data's contract."""
     space: str = ""
     """Digest of what is searched."""
+    mode: Literal["", "max", "min"] = ""
+    """Which way is better, for a metric of a user's own; empty where mlray knows the metric."""
 
     @property
     def higher(self) -> bool:
         """Whether a higher score is the better one."""
-        return higher_is_better(self.metric)
+        return self.mode == "max" if self.mode else higher_is_better(self.metric)
 
 
 @dataclass(frozen=True, slots=True)

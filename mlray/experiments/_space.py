@@ -1,8 +1,7 @@
 """Where a sweep looks: one space per trainer, checked before anything starts; and single configurations of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from math import exp, log
 from random import Random
 
@@ -222,5 +221,25 @@ def size(space: Space) -> int | None:
     """
     if any(dimension.all_values is None for dimension in space.dimensions):
         return None
-    count = sum(1 for _ in islice(grid(space), COUNTED + 1))
+    asked = frozenset(name for dimension in space.dimensions for name, _ in dimension.when)
+    count = _count(space.dimensions, dict(space.fixed), asked)
     return count if count <= COUNTED else None
+
+
+def _count(dimensions: Sequence[Dimension], params: Mapping[str, Value], asked: frozenset[str]) -> int:
+    """Return how many configurations `dimensions` have; only values that others ask about are gone through."""
+    count = 1
+    for position, dimension in enumerate(dimensions):
+        values = dimension.all_values or ()
+        if not dimension.counts(params):
+            continue
+        if dimension.name not in asked:
+            count *= len(values)
+            continue
+        within = 0
+        for value in values:
+            within += _count(dimensions[position + 1 :], {**params, dimension.name: value}, asked)
+            if within > COUNTED:
+                break
+        return count * within
+    return count

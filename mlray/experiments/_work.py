@@ -22,6 +22,8 @@ __all__ = ["FREE", "Permit", "Worker", "merged", "side_by_side"]
 LATENCY_ROWS = 1_000
 """Rows of one request when a model's latency is measured."""
 LATENCY_CALLS = 5
+LONGEST = 500
+"""Characters of an error that are kept."""
 
 
 MEMORY_SHARE = 0.5
@@ -87,6 +89,12 @@ class _Course:
         return max(scores) if higher else min(scores)
 
 
+def _in_short(problem: Exception) -> str:
+    """Return the kind of an error and its first line: some libraries add the addresses of their own code below."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0][:LONGEST] if lines else 'no reason given'}"
+
+
 def _stretches(wanted: Mapping[int, int], ends: Sequence[int]) -> Iterator[list[int]]:
     """Yield the marks from rung to rung: some trainers fit anew for every stretch, and may be stopped at a rung."""
     stretch: list[int] = []
@@ -149,7 +157,7 @@ class Worker:
         spent = 0.0
         for position, order in enumerate(pack.orders):
             ended = None
-            for shown in self._train(order, pack, permit, spent, time.process_time):
+            for shown in self._train(order, pack, permit, spent):
                 ended = shown
                 yield shown
             spent += ended.seconds if ended else 0.0
@@ -164,7 +172,7 @@ class Worker:
 
         def one(order: Order) -> None:
             try:
-                for shown in self._train(order, pack, permit, 0.0, time.thread_time):
+                for shown in self._train(order, pack, permit, 0.0):
                     told.put(shown)
                     if quit_.is_set():
                         return
@@ -186,10 +194,10 @@ class Worker:
                 quit_.set()
                 pool.shutdown(cancel_futures=True)
 
-    def _train(
-        self, order: Order, pack: Pack, permit: Permit, spent: float, cpu: Callable[[], float]
-    ) -> Iterator[Shown]:
+    def _train(self, order: Order, pack: Pack, permit: Permit, spent: float) -> Iterator[Shown]:
         """Train one order; `spent` seconds of the pack's allowance are gone already."""
+        # A training of one thread happens in this one, beside which others may be at work.
+        cpu = time.thread_time if self._threads == 1 else time.process_time
         began, cpu_began, paused = self._clock.ticks(), cpu(), 0.0
         course = _Course(order)
 
@@ -219,7 +227,7 @@ class Worker:
                     yield self._ended(course, (), pack, learner, runs, told, cut=True)
                     return
         except Exception as problem:  # noqa: BLE001 (whatever a trainer raises is the trial's result)
-            yield replace(told(), done=True, error=f"{type(problem).__name__}: {problem}")
+            yield replace(told(), done=True, error=_in_short(problem))
 
     def _params(self, order: Order) -> Mapping[str, Any]:
         """Return the order's parameters, and the device where it is not the CPU."""

@@ -1,5 +1,6 @@
 """Optuna as a search: a tree-structured Parzen estimator over all trainers at once, one or several objectives."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
@@ -104,9 +105,12 @@ class Optuna:
         # A sampler belongs to one study; the next one draws differently, and the same way in every replay.
         seed = (self._seed + 1_000_003 * self._studies) % 2**32
         self._studies += 1
-        sampler = optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP
-        )
+        with warnings.catch_warnings():
+            # What is experimental about them is that their arguments may change; our version of Optuna is bounded.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.TPESampler(
+                seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP
+            )
         return optuna.create_study(directions=list(self._directions.values()), sampler=sampler)
 
     def _thin(self) -> None:

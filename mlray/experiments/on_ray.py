@@ -136,7 +136,9 @@ def _work(course: Course, pool: Pool, task: Task, keep: float, first: Threads | 
             break
         starts += 1
         if starts > STARTS:
-            raise UnavailableError(f"the lanes could not be kept up: {pool.error}.", remedy="See Ray's log.")
+            raise UnavailableError(
+                f"the lanes could not be kept up: {pool.error}.", remedy="See Ray's log."
+            ) from pool.error
         pool = pool_for(pool.shape, keep)
     if first is not None:
         first.join()

@@ -1,8 +1,8 @@
 """Who ought to hold what: the cluster dealt out anew, as if nobody had anything yet.
 
 Progressive filling by weighted dominant shares (Ghodsi et al., "Dominant Resource Fairness", NSDI 2011), whole leases
-at a time: whoever has had the least in proportion to its weight is given its next one. What was used counts as well, and
-what is held already has an advantage of one turn, so that the plan follows the state until somebody is owed that much.
+at a time: whoever has had the least in proportion to its weight is given its next one. What was used counts as well,
+and what is held already has an advantage of one turn, so that the plan follows the state until somebody is owed that.
 """
 
 from collections import deque

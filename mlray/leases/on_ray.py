@@ -47,6 +47,10 @@ class Desk:
         """Arrive in another process as a fresh desk: leases belong to the process that asked for them."""
         return (Desk, ())
 
+    def prepare(self) -> None:
+        """Have the broker started, without waiting until it is there: the first on a cluster takes seconds."""
+        self._broker()
+
     def acquire(
         self,
         tenant: str,

@@ -13,10 +13,10 @@ from mlray.errors import GateRefusal, InputError, NotFoundError, OverBudget, Ref
 from mlray.ids import Json, new_id
 from mlray.journal import Entry
 from mlray.ports import Narrator
-from mlray.project._crawled import Crawled
 from mlray.project._look import cost, status
 from mlray.project._past import LEFT, Past, of_project, past
 from mlray.project._result import RunResult, decisions_in
+from mlray.project._swept import Swept
 from mlray.records import Act, DatasetVersion, Decision, Endpoint, Feasibility, ModelVersion, Scorecard
 
 __all__ = ["Project", "open_project"]
@@ -47,7 +47,7 @@ def _aware(moment: datetime | None, name: str) -> datetime | None:
     return moment
 
 
-class Project(Crawled):
+class Project(Swept):
     """One project: its data, its models, its endpoint and the coordinator that watches it.
 
     Used with `with`, it ends what it started; `mlray.open("jobs/flights").run()` is the whole life of a model.

@@ -1,6 +1,7 @@
 """The project file `mlray.yaml` as frozen values; what is wrong with it is told with file and line."""
 
 from mlray.spec._amend import with_mapping
+from mlray.spec._asked import model_of
 from mlray.spec._contracts import ContractFile, parse_contract, read_contract
 from mlray.spec._domains import read_domains
 from mlray.spec._forms import Domain
@@ -74,6 +75,7 @@ __all__ = [
     "did_you_mean",
     "flow_text",
     "json_schema",
+    "model_of",
     "parse_contract",
     "read_contract",
     "read_domains",

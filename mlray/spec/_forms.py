@@ -113,16 +113,19 @@ def _scalar(text: str) -> str | int | float | bool | None:
 
 
 def _shape(value: object) -> str:
-    return "nested" if isinstance(value, dict) else "list"
+    return "(nested)" if isinstance(value, dict) else "(list)"
 
 
 def _kind(value: object) -> str:
-    """Tell which form of a parameter's domain was meant, so that one mistake gives one message."""
+    """Tell which form of a parameter's domain was meant, so that one mistake gives one message.
+
+    The brackets keep the forms apart from the keys of a file in pydantic's locations.
+    """
     if isinstance(value, Choice) or (isinstance(value, dict) and "choices" in value):
-        return "choice"
+        return "(choice)"
     if isinstance(value, Range | dict | list | tuple):
-        return "range"
-    return "value"
+        return "(range)"
+    return "(value)"
 
 
 Scale = Literal["linear", "log"]
@@ -227,8 +230,8 @@ class Choice(Part):
     """One of several values, each of which may bring parameters of its own."""
 
     choices: Annotated[
-        Annotated[tuple[Option, ...], Field(min_length=1), Tag("list")]
-        | Annotated[dict[str, dict[str, "Domain"]], Field(min_length=1), Tag("nested")],
+        Annotated[tuple[Option, ...], Field(min_length=1), Tag("(list)")]
+        | Annotated[dict[str, dict[str, "Domain"]], Field(min_length=1), Tag("(nested)")],
         Discriminator(_shape),
     ]
     """What may be chosen: a list of values, or value → parameters that count only with it."""
@@ -266,9 +269,9 @@ class _RangeForm(Part):
 
 
 Domain = Annotated[
-    Annotated[Range, BeforeValidator(_range, json_schema_input_type=Range | _RangeForm | _RangeList), Tag("range")]
-    | Annotated[Choice, Tag("choice")]
-    | Annotated[Scalar, Tag("value")],
+    Annotated[Range, BeforeValidator(_range, json_schema_input_type=Range | _RangeForm | _RangeList), Tag("(range)")]
+    | Annotated[Choice, Tag("(choice)")]
+    | Annotated[Scalar, Tag("(value)")],
     Discriminator(_kind),
 ]
 Choice.model_rebuild()

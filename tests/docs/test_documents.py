@@ -23,12 +23,14 @@ def test_every_command_of_the_readme_exists():
 
     known = get_command(app).commands  # type: ignore[attr-defined]
     blocks = "\n".join(re.findall(r"```\n(.*?)```", README, re.DOTALL))
-    lines = re.findall(r"^mlray (.+?)(?:\s+#.*)?$", blocks, re.MULTILINE)
+    lines = re.findall(r"(?:^|; )mlray (.+?)(?=;|\s+#|$)", blocks, re.MULTILINE)
     assert len(lines) > 8
     for line in lines:
         verb, *rest = shlex.split(line)
         assert verb in known, line
-        options = {name for parameter in known[verb].params for name in parameter.opts}
+        command = known[verb]
+        command = command.commands[rest[0]] if hasattr(command, "commands") else command
+        options = {name for parameter in command.params for name in parameter.opts}
         assert {word for word in rest if word.startswith("--")} <= options, line
 
 

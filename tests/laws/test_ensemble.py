@@ -92,7 +92,9 @@ def _by_enumeration(predictions, truth, steps, most):
     path, seen = [], []
     for _ in range(steps):
         nexts = [[*path, number] for number in sorted(predictions) if len({*path, number}) <= most]
-        path = max(nexts, key=lambda taken: truth.gain(sum(predictions[one].astype(float) for one in taken) / len(taken)))
+        path = max(
+            nexts, key=lambda taken: truth.gain(sum(predictions[one].astype(float) for one in taken) / len(taken))
+        )
         seen.append(path)
     best = max(seen, key=lambda taken: truth.gain(sum(predictions[one].astype(float) for one in taken) / len(taken)))
     return [(number, best.count(number) / len(best)) for number in set(best)]

@@ -2,7 +2,7 @@
 
 from random import Random as Chance
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlray.experiments import First, Listed, Random, compose, grid, placed, sample, size, space_of, within
@@ -51,6 +51,7 @@ def trees(draw, names=("a", "b", "c", "d", "e", "f"), depth=2):
     return domains
 
 
+@settings(deadline=None, max_examples=60)
 @given(trees(), st.integers())
 def test_what_is_drawn_lies_within_the_space(domains, seed):
     space = space_of("mine", domains)
@@ -59,12 +60,14 @@ def test_what_is_drawn_lies_within_the_space(domains, seed):
     assert placed(space, drawn.params) == drawn
 
 
+@settings(deadline=None, max_examples=60)
 @given(trees(), st.dictionaries(st.sampled_from("abcdef"), st.integers(-99, 99) | st.text(max_size=3)))
 def test_anything_can_be_moved_into_the_space(domains, params):
     space = space_of("mine", domains)
     assert within(space, placed(space, params).params)
 
 
+@settings(deadline=None, max_examples=60)
 @given(trees(), st.integers())
 def test_a_parameter_is_there_exactly_when_its_conditions_are_met(domains, seed):
     space = space_of("mine", domains)
@@ -76,11 +79,12 @@ def test_a_parameter_is_there_exactly_when_its_conditions_are_met(domains, seed)
         assert met == (dimension.name in params)
 
 
+@settings(deadline=None, max_examples=60)
 @given(trees())
 def test_a_finite_space_has_as_many_configurations_as_its_size_says(domains):
     space = space_of("mine", domains)
     count = size(space)
-    if count is not None and count < 300:
+    if count is not None and count < 60:
         found = list(grid(space))
         assert len({str(each) for each in found}) == count
         assert all(within(space, each.params) for each in found)
@@ -90,6 +94,7 @@ def test_a_finite_space_has_as_many_configurations_as_its_size_says(domains):
         assert {str(each) for each in asked[:-1]} == {str(each) for each in found}
 
 
+@settings(deadline=None, max_examples=60)
 @given(trees(), st.integers(0, 9), st.lists(st.booleans(), max_size=20))
 def test_the_same_asks_and_tells_give_the_same_configurations(domains, seed, tells):
     def run():
@@ -106,6 +111,7 @@ def test_the_same_asks_and_tells_give_the_same_configurations(domains, seed, tel
     assert run() == run()
 
 
+@settings(deadline=None, max_examples=60)
 @given(trees())
 def test_every_parameter_is_picked_after_those_it_depends_on(domains):
     space = space_of("mine", domains)

@@ -38,8 +38,8 @@ def trial(number, configuration, score, **more):
         (lambda: tune.uniform(0.0, 1.0), Range(low=0.0, high=1.0)),
         (lambda: tune.uniform(0, 1), Range(low=0.0, high=1.0)),
         (lambda: tune.loguniform(1e-4, 1e-1), Range(low=1e-4, high=1e-1, scale="log")),
-        (lambda: tune.quniform(0.05, 1.0, 0.1), Range(low=0.1, high=1.0, step=0.1)),
-        (lambda: tune.qloguniform(1.0, 9.5, 1.0), Range(low=1.0, high=9.5, scale="log", step=1.0)),
+        (lambda: tune.quniform(0.1, 1.0, 0.1), Range(low=0.1, high=1.0, step=0.1)),
+        (lambda: tune.qloguniform(1.0, 9.0, 1.0), Range(low=1.0, high=9.0, scale="log", step=1.0)),
         (lambda: tune.randint(3, 10), Range(low=3, high=9)),
         (lambda: tune.lograndint(8, 257), Range(low=8, high=256, scale="log")),
         (lambda: tune.qrandint(3, 10, 2), Range(low=4, high=10, step=2)),
@@ -193,4 +193,12 @@ def test_what_is_no_searcher_or_looks_the_other_way_is_refused():
     with pytest.raises(InputError, match="BasicVariantGenerator is not a Searcher of Ray Tune"):
         tuned(BasicVariantGenerator())
     with pytest.raises(SpecError, match="made with mode='max', but of this metric min is better"):
-        tuned(OptunaSearch(metric="x", mode="max"), higher=False)
+        tuned(OptunaSearch({"a": tune.uniform(0.0, 1.0)}, metric="x", mode="max"), higher=False)
+
+
+def test_a_searcher_of_several_objectives_is_told_all_of_them():
+    from ray.tune.search.optuna import OptunaSearch
+
+    search = tuned(OptunaSearch(metric=["auc", "latency"], mode=["max", "min"], seed=0))
+    search.tell(trial(0, search.ask(0), 0.7, objectives={"latency": 2.0}))
+    assert [each.values for each in search._searcher._ot_study.best_trials] == [[0.7, 2.0]]

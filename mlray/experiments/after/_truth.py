@@ -167,9 +167,10 @@ def _quick_auc(y: Array, p: Array) -> float:
     if p.ndim == 2:
         found = [code for code in range(p.shape[1]) if 0 < np.count_nonzero(y == code) < len(y)]
         return float(np.mean([_quick_auc((y == code).astype(float), p[:, code]) for code in found]))
-    # Probabilities, as float32 and read as whole numbers, keep their order. With the answer for a last bit one plain
-    # sort tells where the positives stand; ties (in all other bits) put them last, then first: the mean is the truth.
-    rounded = np.ascontiguousarray(p, dtype=np.float32).view(np.uint32) & ~np.uint32(1)
+    # Read as whole numbers, float32 keep their order (negative ones once turned round). With the answer for a last bit
+    # one plain sort tells where the positives stand; ties put them last, then first: the mean of both is the truth.
+    bits = np.ascontiguousarray(p, dtype=np.float32).view(np.uint32)
+    rounded = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31)) & ~np.uint32(1)
     positive = (y > 0.5).astype(np.uint32)
     count = int(positive.sum())
     last = np.flatnonzero(np.sort(rounded | positive) & 1).sum()

@@ -22,6 +22,7 @@ __all__ = [
     "Members",
     "ensemble_content",
     "fit_ensemble",
+    "fit_trials",
     "load_ensemble",
     "members_in",
     "members_of",
@@ -53,6 +54,34 @@ def members_of(experiment: Experiment) -> tuple[tuple[Trial, float], ...]:
     return tuple((known[number], share) for number, share in experiment.ensemble if number in known)
 
 
+def fit_trials(
+    trials: Sequence[Trial],
+    x: Array,
+    y: Array,
+    categorical: Sequence[int],
+    seed: int,
+    **about: Any,  # noqa: ANN401 (passed on to `fit`)
+) -> list[bytes]:
+    """Train the configurations of `trials` anew, and return the content of each, which `load_model` reads.
+
+    Args:
+        trials: What to train; each with the rounds that were best.
+        x: Rows, float32 of shape [n, f].
+        y: Answers of shape [n].
+        categorical: Columns of codes.
+        seed: Of every training.
+        about: What else `fit` takes, such as `task` and `weights`.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    def trained(trial: Trial) -> bytes:
+        return fit(trial.trainer, x, y, categorical, trial.params, trial.rounds, seed, **about)
+
+    # Where a fit is too small for a second thread, another one takes it.
+    with ThreadPoolExecutor(max(1, cores // threads_for(x))) as pool:
+        return list(pool.map(trained, trials))
+
+
 def fit_ensemble(
     members: Members,
     x: Array,
@@ -61,26 +90,14 @@ def fit_ensemble(
     seed: int,
     **about: Any,  # noqa: ANN401 (passed on to `fit`)
 ) -> bytes:
-    """Train every member anew on `x` and `y` and return the ensemble's content, which `load_model` reads.
+    """Train every member anew and return the ensemble's content, which `load_model` reads.
 
-    Args:
-        members: Trials, each with its share.
-        x: Rows, float32 of shape [n, f].
-        y: Answers of shape [n].
-        categorical: Columns of codes.
-        seed: Of every member.
-        about: What else `fit` takes, such as `task` and `weights`.
+    `members` are trials with their shares; for the rest see `fit_trials`.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-    def trained(member: tuple[Trial, float]) -> Member:
-        trial, share = member
-        content = fit(trial.trainer, x, y, categorical, trial.params, trial.rounds, seed, **about)
-        return Member(trial.trainer, share, content)
-
-    # Where a fit is too small for a second thread, another member takes it.
-    with ThreadPoolExecutor(max(1, cores // threads_for(x))) as pool:
-        return ensemble_content(list(pool.map(trained, members)))
+    contents = fit_trials([trial for trial, _ in members], x, y, categorical, seed, **about)
+    return ensemble_content(
+        [Member(trial.trainer, share, content) for (trial, share), content in zip(members, contents, strict=True)]
+    )
 
 
 def ensemble_content(members: Sequence[Member]) -> bytes:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ray import tune
 from ray.tune.search import ConcurrencyLimiter, Searcher
@@ -122,10 +122,10 @@ def _values(values: Any) -> list[Any]:
     return plain
 
 
-def _range(domain: Float | Integer) -> object:
+def _range(domain: Any) -> object:
     sampler = domain.get_sampler()
     step = sampler.q if isinstance(sampler, Quantized) else None
-    scale = sampler.get_sampler() if isinstance(sampler, Quantized) else sampler
+    scale = sampler.sampler if isinstance(sampler, Quantized) else sampler
     low, high = domain.lower, domain.upper
     if isinstance(scale, Normal) or not (math.isfinite(low) and math.isfinite(high)):
         raise _Untranslatable("a normal distribution has no ends; write tune.uniform or tune.loguniform.")
@@ -174,7 +174,7 @@ class Tuned:
     the searcher is left aside.
     """
 
-    def __init__(self, searcher: Searcher, spaces: Sequence[Space], *, seed: int, higher: bool = True) -> None:
+    def __init__(self, searcher: Any, spaces: Sequence[Space], *, seed: int, higher: bool = True) -> None:
         """Let `searcher` search `spaces`, or the space it was made with; `higher` tells whether high scores are good.
 
         Raises:
@@ -188,20 +188,23 @@ class Tuned:
                 f"{type(searcher).__name__} is not a Searcher of Ray Tune.",
                 remedy="Give one of ray.tune.search, such as OptunaSearch(); or none for mlray's own search.",
             )
-        self._searcher, self._spaces = searcher, {space.trainer: space for space in spaces}
+        # Ray annotates its searchers more narrowly than they are: a metric may be a list, a proposal a word.
+        self._searcher = theirs = cast("Any", searcher)
+        self._spaces = {space.trainer: space for space in spaces}
         self._meanwhile = Random(spaces, seed)
         self._open: set[int] = set()
         mode = "max" if higher else "min"
+        modes = theirs.mode if isinstance(theirs.mode, list) else mode
         try:
-            self._ours = bool(searcher.set_search_properties(searcher.metric or "score", mode, to_tune(spaces)))
+            self._ours = bool(theirs.set_search_properties(theirs.metric or "score", modes, to_tune(spaces)))
         except (ValueError, TypeError, NotImplementedError) as error:
             raise InputError(
                 f"{type(searcher).__name__} cannot search this space: {error}",
                 remedy="Take another searcher, or none: mlray's own takes every space.",
             ) from error
-        if isinstance(searcher.mode, str) and searcher.mode != mode:
+        if isinstance(theirs.mode, str) and theirs.mode != mode:
             raise SpecError(
-                [f"The searcher was made with mode='{searcher.mode}', but of this metric {mode} is better."],
+                [f"The searcher was made with mode='{theirs.mode}', but of this metric {mode} is better."],
                 remedy=f"Make it with mode='{mode}', or without a mode.",
             )
 

@@ -67,11 +67,11 @@ class SweepRun:
         self._models = {int(name.rpartition("-")[2]) for name in names}
         self._client.update_run(self.id, status="RUNNING")
 
-    def heard(self, trials: Sequence[Trial], models: Mapping[int, bytes]) -> None:
-        """Write finished trials in one batch, and keep the models of the best only."""
+    def heard(self, trials: Sequence[Trial], models: Mapping[int, bytes], at: datetime) -> None:
+        """Write trials that had finished by `at` in one batch, and keep the models of the best only."""
         from mlflow.entities import Metric
 
-        now = _millis(SystemClock().now())
+        now = _millis(at)
         better = self._leaders.improvements(trials)
         scores = [(trial.number, trial.score) for trial in trials if trial.score is not None]
         self._written |= {trial.number for trial in trials}
@@ -116,7 +116,7 @@ class SweepRun:
         from mlflow.entities import Metric, Param, RunTag
 
         stop, trials, best = _millis(at), experiment.trials, experiment.best
-        self.heard([trial for trial in trials if trial.number not in self._written], {})
+        self.heard([trial for trial in trials if trial.number not in self._written], {}, at)
         final = Leaders(experiment.metric)
         final.improvements(trials)
         for trial in final.best:
@@ -187,7 +187,7 @@ class Tracked:
             self._run = self._begin()
             while (told := self._next()) is not None:
                 with self._changing():
-                    self._run.heard(*told)
+                    self._run.heard(*told, SystemClock().now())
         except Exception as problem:  # noqa: BLE001 (a sweep does not end because MLflow is away)
             self.problem = problem
 

@@ -7,14 +7,22 @@ from pathlib import Path
 import pytest
 
 from mlray.console import Story
+from mlray.records import Experiment
 
 _SAMPLE = runpy.run_path(str(Path(__file__).with_name("sample_story.py")))
+_SWEEP = runpy.run_path(str(Path(__file__).with_name("sample_sweep.py")))
 
 
 @pytest.fixture
 def sample_story() -> Callable[..., Story]:
     """Return the factory: the whole story, with any field of `Story` given instead."""
     return _SAMPLE["sample_story"]
+
+
+@pytest.fixture
+def sample_sweep() -> Callable[..., Experiment]:
+    """Return the factory of sweeps of any length."""
+    return _SWEEP["sample_sweep"]
 
 
 @pytest.fixture

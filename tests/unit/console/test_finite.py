@@ -5,9 +5,10 @@ import pytest
 
 from mlray.console import report
 from mlray.console.finite import finite
-from mlray.records import Interval
+from mlray.records import Interval, Trial
 
 BAD = Interval(nan, nan, nan)
+BROKEN = Trial(99, "xgboost", {"rate": inf}, 0.7, 9, 1.0, "finished", curve=((3, nan),), objectives={"latency": nan})
 
 
 def test_a_finite_story_stays_as_it_is(sample_story):
@@ -31,7 +32,14 @@ def test_the_page_survives_figures_that_are_not_numbers(sample_story):
             replace(story.performance[0], estimated=BAD, excess=BAD, measured={"error": BAD}),
             *story.performance[1:],
         ),
-        experiments=(replace(experiment, trials=(replace(experiment.trials[0], score=nan), *experiment.trials[1:])),),
+        experiments=(
+            replace(
+                experiment,
+                trials=(replace(experiment.trials[0], score=nan), BROKEN, *experiment.trials[1:]),
+                importance={"max_depth": 0.4, "rate": nan},
+                ensemble_score=inf,
+            ),
+        ),
         models=(replace(model, scorecard=card),),
     )
     page = report(broken)

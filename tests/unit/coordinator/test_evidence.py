@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from mlray.coordinator.artifact import artifact_of, write_artifact
+from mlray.coordinator.candidates import Candidate
 from mlray.coordinator.challenger import Excess, challenge, learnt_until
 from mlray.coordinator.evidence import Observer, money
 from mlray.coordinator.flows import _final, ingest
@@ -36,7 +37,7 @@ def register(space, number=1):
     dataset = ingest(space, TRAINED - DAY, TRAINED)
     parts = split(space, dataset)
     best = Trial(0, "xgboost", {"max_depth": 2}, 0.7, 8, 1.0, "finished")
-    artifact = _final(space, parts, best, calibration([0, 1] * 50, [0.2, 0.8] * 50).to_json(), "")
+    artifact = _final(space, parts, Candidate(((best, 1.0),)), calibration([0, 1] * 50, [0.2, 0.8] * 50).to_json(), "")
     folder = space.folder("models") / f"v{number}"
     band = {"auc": Interval(0.7, 0.6, 0.8)}
     version = ModelVersion(

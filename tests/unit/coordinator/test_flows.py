@@ -1,11 +1,17 @@
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from mlray.coordinator.flows import _registered
+from mlray.coordinator.artifact import ArtifactPredictor, read_artifact, write_artifact
+from mlray.coordinator.candidates import candidates
+from mlray.coordinator.flows import _final, _judge, _registered, ingest
+from mlray.coordinator.rows import labels, matrices, split
 from mlray.coordinator.workspace import Workspace
+from mlray.errors import AccessDenied
+from mlray.evaluation import score
 from mlray.records import Experiment, Interval, ModelVersion, Scorecard, Trial
 from tests.projects import START, small_project
 
@@ -66,3 +72,32 @@ def test_a_model_whose_sweep_is_not_in_the_journal_was_made_elsewhere(space):
 
 def test_what_a_person_asks_for_has_no_cause_and_is_always_done(space):
     assert _registered(space, "", 2, START) is None
+
+
+PAIR = (
+    Trial(0, "xgboost", {"max_depth": 2, "learning_rate": 0.3}, 0.71, 12, 1.0, "finished"),
+    Trial(1, "hist_gradient_boosting", {"max_leaf_nodes": 5, "learning_rate": 0.3}, 0.7, 12, 1.0, "finished"),
+)
+BLEND = replace(SWEEP, trials=PAIR, best=PAIR[0], ensemble=((0, 0.5), (1, 0.5)), ensemble_score=0.72)
+
+
+def test_an_ensemble_is_judged_signed_and_answers_like_any_other_model(space):
+    until = START + timedelta(days=20)
+    parts = split(space, ingest(space, until, until))
+    fitted, _, _ = matrices(space, parts.train, parts.valid)
+    proposed = candidates(BLEND)
+    chosen, card, traits, calibrated = _judge(space, parts, fitted, proposed, None)
+    assert chosen in proposed
+    assert traits["members"] == len(chosen.members)
+    alone = [_judge(space, parts, fitted, [one], None)[1].metrics["auc"].value for one in proposed]
+    assert card.metrics["auc"].value == max(alone)
+    folder = space.folder("models") / "orders-1"
+    write_artifact(_final(space, parts, proposed[1], calibrated, ""), folder, space.signing_key)
+    served = ArtifactPredictor(read_artifact(folder, space.signing_key))
+    told = served.predict(parts.holdout)
+    assert served.describe()["platform"] == "mlray_ensemble"
+    assert score("auc", labels(space, parts.holdout), told).value > 0.7
+    assert 0 <= told.min() <= told.max() <= 1
+    (folder / "model.bin").write_bytes((folder / "model.bin").read_bytes() + b"x")
+    with pytest.raises(AccessDenied):
+        read_artifact(folder, space.signing_key)

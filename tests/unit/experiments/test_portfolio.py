@@ -2,9 +2,10 @@
 
 import pytest
 
-from mlray.experiments import check_space, first_configurations, portfolio
+from mlray.experiments import check_space, first_configurations, portfolio, space_of
+from mlray.experiments._portfolio import _listed
 from mlray.records import Trial
-from mlray.spec import Model
+from mlray.spec import Model, Range
 
 BOTH = {"xgboost": {}, "hist_gradient_boosting": {}}
 
@@ -68,8 +69,8 @@ def test_list_entries_are_moved_into_ranges_that_somebody_wrote():
 
 
 def test_a_trainer_without_a_list_begins_in_the_middle():
-    listed = first_configurations(model(**{"mlray.experiments.on_xgboost:XGBoost": {"max_depth": [2, 6]}}), 4)
-    assert [entry.params for entry in listed] == [{"max_depth": 4}]
+    (only,) = _listed(space_of("mine", {"depth": Range(low=2, high=6)}), "binary", None)
+    assert only.params == {"depth": 4}
 
 
 def test_warm_trials_of_a_dropped_trainer_are_left_out():

@@ -164,3 +164,11 @@ def test_messages_are_merged_by_order():
 )
 def test_rows_that_fit_only_once_are_shared_by_threads(cpus, memory, threads, width):
     assert side_by_side(toys.problem(rows=1_000), cpus, memory, threads) == width
+
+
+def test_of_a_long_error_the_first_line_is_kept():
+    from mlray.experiments._work import _in_short
+
+    assert _in_short(ValueError("what\nwhere\nwho")) == "ValueError: what"
+    assert len(_in_short(ValueError("x" * 10_000))) < 600
+    assert _in_short(KeyError()) == "KeyError: no reason given"

@@ -176,7 +176,7 @@ def test_who_was_only_slow_comes_back_with_its_lease():
 
 
 def test_who_waits_is_not_lost_and_a_paused_one_not_soon():
-    found, lane = paused()
+    found, _ = paused()
     found.ask(claim("a2"), 4)
     found.renew([claim("b1")], 100)
     assert found.expire((), 101) == ()
@@ -291,4 +291,21 @@ def test_an_unlimited_amount_is_nothing_in_json():
 
 
 def test_an_empty_cluster_says_so():
-    assert book().standing(1).lines() == ["No tenant holds or wants anything; 1 nodes are free."]
+    assert book().standing(1).lines() == ["No tenant holds or wants anything; nodes: 1."]
+
+
+def test_a_request_that_is_repeated_waits_once():
+    found = book()
+    held(found)
+    for now in (1, 2):
+        assert found.ask(claim("b1"), now) == "waits"
+    assert list(found.fair.waiting) == ["b1"]
+
+
+def test_a_lane_that_announces_two_leases_may_give_back_either():
+    found = book(2)
+    found.renew([claim("a1", lane="l"), claim("a2", lane="l")], 1)
+    found.release("a1", None, 2)
+    assert found.ask(claim("a3", lane="l"), 3) == "waits"
+    assert found.grant(3) == ("a3",)
+    assert list(found.fair.held) == ["a3"]

@@ -1,5 +1,7 @@
 """The scheduler, event by event and in simulated clusters."""
 
+from itertools import pairwise
+
 import pytest
 
 from mlray.leases import Decisions, Fair, Request, Resources, Rules, Terms, at_most
@@ -176,7 +178,7 @@ def test_leases_without_end_are_held_in_turns():
     assert simulated.worked("a") == pytest.approx(100, abs=8)
     assert simulated.worked("b") == pytest.approx(100, abs=8)
     pauses = [when for when, what, _ in simulated.log if what == "pause"]
-    assert min(b - a for a, b in zip(pauses, pauses[1:], strict=False)) >= 5
+    assert min(after - before for before, after in pairwise(pauses)) >= 5
 
 
 def test_who_has_the_lowest_priority_gets_a_turn_now_and_then():
@@ -215,7 +217,9 @@ def test_a_request_fits_on_its_own_node_or_waits():
 def test_what_ray_holds_counts_but_takes_no_room():
     found = fair(cpus=1)
     assert granted(found, wish("a1", backed=True), wish("a2", since=1), wish("b1", since=2)) == ("a1", "b1")
+    found.offer({"n1": ONE}, 2)
     assert found.total == Resources(cpu=2)
+    assert found.free("n1") == Resources()
     found.release("a1", 3)
     assert found.total == ONE
 
@@ -309,3 +313,26 @@ def test_sweeps_that_are_over_are_forgotten():
     found.offer({"n1": ONE}, 120)
     assert not found.tenants["a"].sweeps
     assert found.nodes == {"n1": ONE}
+
+
+def test_room_that_is_cleared_on_one_node_concerns_no_other():
+    found = Fair()
+    found.offer({"n1": Resources(cpu=2), "n2": Resources(cpu=2)}, 0)
+    granted(found, *(wish(f"a{n}") for n in range(2)), *(wish(f"a{n}", node="n2") for n in range(2, 4)))
+    found.wait(wish("b1", Resources(cpu=2)), 0)
+    found.wait(wish("b2", Resources(cpu=2), node="n2"), 0)
+    found.decide(20)
+    assert found.revoked == {"a0", "a1", "a2", "a3"}
+    found.wait(wish("c1", since=20), 20)
+    found.release("a0", 20.1)
+    assert found.decide(20.1).grants == ()
+
+
+def test_an_account_is_settled_once_per_moment():
+    found = fair()
+    granted(found, wish("a1"))
+    assert found.used(5) == found.used(5)
+    found.agree("b", Terms(), 5)
+    assert found.used(5)["b"] == 0
+    found.tenants["b"].account.settle(5, 10)
+    assert found.used(5)["b"] == 0

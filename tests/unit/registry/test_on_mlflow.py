@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -177,26 +178,99 @@ def test_a_version_that_somebody_else_registered_is_passed_over(registry):
     assert registry.register(version()).number == 3
 
 
-def test_an_experiment_is_a_run_with_a_child_per_trial(registry):
+def test_an_experiment_is_a_run_with_a_child_for_each_of_the_best_trials(registry):
     logged = registry.log_experiment("flights", experiment(), dataset())
     client = registry._client
     parent = client.get_run(logged.tracking)
     assert parent.info.run_name == "sweep-1"
     assert parent.info.status == "FINISHED"
     assert parent.info.end_time - parent.info.start_time == 9000
+    assert parent.data.tags["mlray.error"].startswith("ValueError: inf")
+    assert (parent.data.metrics["trials"], parent.data.metrics["failed"]) == (3, 1)
     assert parent.data.metrics["best_auc"] == 0.73
     assert parent.data.metrics["spend"] == 0.12
     assert parent.data.params["max_depth"] == "6"
-    (folder,) = client.search_experiments(filter_string="name = 'flights'")
-    children = client.search_runs([folder.experiment_id], f"tags.`mlflow.parentRunId` = '{logged.tracking}'")
-    assert {child.info.run_name: child.info.status for child in children} == {
+    assert {child.info.run_name: child.info.status for child in children(registry, logged.tracking)} == {
         "trial 0": "FINISHED",
-        "trial 1": "FAILED",
         "trial 2": "FINISHED",
     }
-    failed = next(child for child in children if child.info.status == "FAILED")
-    assert failed.data.tags["mlray.error"].startswith("ValueError: inf")
-    assert "auc" not in failed.data.metrics
+
+
+def children(registry, parent):
+    (folder,) = registry._client.search_experiments(filter_string="name = 'flights'")
+    return registry._client.search_runs([folder.experiment_id], f"tags.`mlflow.parentRunId` = '{parent}'")
+
+
+def test_a_child_carries_the_whole_curve_and_further_figures(registry):
+    best = trial(0, 0.7, curve=((10, 0.6), (50, 0.7)), objectives={"latency": 0.4})
+    logged = registry.log_experiment("flights", experiment(trials=(best,), best=best), dataset())
+    (child,) = children(registry, logged.tracking)
+    curve = registry._client.get_metric_history(child.info.run_id, "auc")
+    assert [(point.step, point.value) for point in curve] == [(10, 0.6), (50, 0.7)]
+    assert child.data.metrics["latency"] == 0.4
+
+
+def test_every_trial_stands_in_one_table(registry):
+    logged = registry.log_experiment(
+        "flights", experiment(ensemble=((2, 0.6), (0, 0.4)), ensemble_score=0.75), dataset()
+    )
+    run = registry._client.get_run(logged.tracking)
+    path = registry._client.download_artifacts(logged.tracking, "trials.csv")
+    lines = Path(path).read_text().splitlines()
+    assert lines[0] == "trial,trainer,score,state,rounds,seconds,cost,params,error"
+    assert lines[1].startswith('0,xgboost,0.7,finished,50,1.5,0,"{""gamma"": 0.0, ""max_depth"": 6}"')
+    assert run.data.tags["mlray.ensemble"] == "trial 2: 0.600, trial 0: 0.400"
+    assert run.data.metrics["ensemble"] == 0.75
+
+
+def packs(count, size=16):
+    trials = [trial(number, 0.5 + (number * 37 % 997) / 2_000) for number in range(count)]
+    return [trials[start : start + size] for start in range(0, count, size)]
+
+
+def test_a_long_sweep_is_heard_in_few_batches_and_leaves_few_runs_and_models(registry, tmp_path):
+    told = packs(320)
+    with registry.tracked("flights", "sweep-1", dataset(), "auc") as tracked:
+        for pack in told:
+            tracked.pack(pack, {one.number: b"model %d" % one.number for one in pack})
+    assert tracked.problem is None
+    trials = tuple(one for pack in told for one in pack)
+    best = max(trials, key=lambda one: one.score)
+    logged = registry.log_experiment("flights", experiment(trials=trials, best=best), dataset())
+    top = {one.number for one in sorted(trials, key=lambda one: -one.score)[:10]}
+    found = children(registry, logged.tracking)
+    assert {int(child.info.run_name.removeprefix("trial ")) for child in found} == top
+    kept = registry._client.list_artifacts(logged.tracking, "models")
+    assert {file.path for file in kept} == {f"models/trial-{number}.bin" for number in top}
+    assert all(child.data.tags["mlray.model"].startswith(logged.tracking) for child in found)
+    scores = registry._client.get_metric_history(logged.tracking, "auc")
+    assert sorted((point.step, point.value) for point in scores) == [(one.number, one.score) for one in trials]
+
+
+def test_a_sweep_that_was_broken_off_is_taken_up_where_it_was(registry):
+    first, second = packs(30, 15)
+    with suppress(KeyboardInterrupt), registry.tracked("flights", "sweep-1", dataset(), "auc") as tracked:
+        tracked.pack(first, {first[0].number: b"model"})
+        raise KeyboardInterrupt
+    (folder,) = registry._client.search_experiments(filter_string="name = 'flights'")
+    (broken,) = registry._client.search_runs([folder.experiment_id])
+    assert broken.info.status == "FAILED"
+    with registry.tracked("flights", "sweep-1", dataset(), "auc") as tracked:
+        tracked.pack(second, {})
+    trials = (*first, *second)
+    logged = registry.log_experiment("flights", experiment(trials=trials, best=trials[0]), dataset())
+    assert logged.tracking == broken.info.run_id
+    scores = registry._client.get_metric_history(logged.tracking, "auc")
+    assert sorted(point.step for point in scores) == list(range(30))
+    assert registry._client.get_run(logged.tracking).info.status == "FINISHED"
+
+
+def test_a_sweep_does_not_end_because_mlflow_is_away(tmp_path):
+    (tmp_path / "mlflow.db").write_text("this is a letter, not a database; " * 99)
+    registry = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "root")
+    with registry.tracked("flights", "sweep-1", dataset(), "auc") as tracked:
+        tracked.pack([trial(0)], {})
+    assert isinstance(tracked.problem, StoreError)
 
 
 def test_the_best_score_so_far_is_a_curve(registry):

@@ -56,7 +56,7 @@ def test_numbers_of_numpy_are_numbers():
     [
         ((9, 1), "space.a is [9, 1]; the low end must lie below the high end"),
         ((0, 1, "log"), "space.a is [0, 1, log]; a logarithmic range starts above 0"),
-        ((0, 1, "lg"), "space.a[2] is 'lg'; did you mean 'log'? Valid: linear, log"),
+        ((0, 1, "lg"), "space.a is 'lg'; did you mean 'log'? Valid: linear, log"),
         ((1,), "space.a: a range is written [low, high] or [low, high, log]"),
         (["x", "y"], "space.a: a range is written [low, high] or [low, high, log]"),
         ({"range": [1]}, "space.a: a range is written [low, high] or [low, high, log]"),

@@ -423,7 +423,7 @@ def test_what_only_follows_from_a_fault_in_a_space_is_not_told(write):
 
     told = [problem.removeprefix(f"{file}:") for problem in caught.value.problems]
     assert [line.partition(" is ")[0] for line in told] == [
-        "20: model.trainers.xgboost.grow_policy: no such parameter",
+        "21: model.trainers.xgboost.grow_policy: no such parameter",
         "26: model.trainers.xgboost.booster.choices[0]",
         "29: model.trainers.pkg.part:Own.alpha: too many",
     ]
