@@ -139,7 +139,7 @@ def test_the_best_can_be_trained_again(told):
 
 
 def test_a_later_sweep_uses_the_lanes_that_are_there_and_starts_from_what_was_found_without_a_word(told, capfd):
-    before = _both_lanes()
+    before = _lanes_become(2)
     earlier = sorted(told[0].trials, key=lambda trial: -trial.score)[:2]
     found = run(trials=6, warm=earlier, name="sweep-2")
     assert all(trial.params in [t.params for t in found.trials] for trial in earlier)
@@ -221,10 +221,10 @@ def _lanes():
     return found
 
 
-def _both_lanes():
-    """Return the lanes of this run once both are up: a small sweep may end before."""
+def _lanes_become(many):
+    """Return the lanes of this run once there are so many: a small sweep may end before they are up."""
     until = time.monotonic() + 60
-    while len(_lanes()) < 2 and time.monotonic() < until:
+    while len(_lanes()) != many and time.monotonic() < until:
         Event().wait(0.1)
     return set(_lanes())
 
@@ -367,5 +367,5 @@ def test_a_pool_that_is_closed_leaves_nothing_behind(ray_session):
     assert made
     close_pools()
     assert not any(path.exists() for path in made)
-    assert _lanes() == []
+    assert _lanes_become(0) == set()
     run(trials=2, name="sweep-17")
