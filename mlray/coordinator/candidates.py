@@ -55,7 +55,7 @@ def scores(
         trial.number: load_model(trial.trainer, content).predict(x.values)
         for trial, content in zip(trials.values(), contents, strict=True)
     }
-    return [sum(share * told[trial.number] for trial, share in one.members) for one in proposed]  # type: ignore[misc]
+    return [sum(share * told[trial.number] for trial, share in one.members) for one in proposed]
 
 
 def better(metric: str, y: Array, told: Sequence[Array]) -> int:

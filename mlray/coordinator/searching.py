@@ -9,7 +9,7 @@ import numpy as np
 from mlray.clock import parse_duration
 from mlray.coordinator.rows import Split, labels, some_rows, weights
 from mlray.coordinator.workspace import Workspace
-from mlray.experiments import Heard, Problem, Wanted, k_folds, time_folds
+from mlray.experiments import Fold, Heard, Problem, Wanted, k_folds, time_folds
 from mlray.experiments import earlier as earlier_trials
 from mlray.features import Matrix
 from mlray.leases import Resources, Terms
@@ -32,7 +32,7 @@ def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Prob
     chosen = some_rows(x.values.shape[0], model.sweep_rows, model.seed)
     train_x, train_y = x.values[chosen], labels(space, parts.train)[chosen]
     valid_x, valid_y = valid.values, labels(space, parts.valid)
-    folds = ()
+    folds: tuple[Fold, ...] = ()
     if model.folds is not None:
         train_x, train_y = np.concatenate([train_x, valid_x]), np.concatenate([train_y, valid_y])
         valid_x, valid_y = valid_x[:0], valid_y[:0]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mlray.experiments.after._ensemble import MOST, best_single, blend, ensemble, greedy
 from mlray.experiments.after._truth import Part, Truth
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(deadline=None, max_examples=15)
 METRICS = {
     "binary": ("auc", "accuracy", "log_loss", "brier"),
     "multiclass": ("accuracy", "log_loss", "auc"),

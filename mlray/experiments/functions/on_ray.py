@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import ray
 from ray import tune
@@ -120,7 +120,7 @@ def run(job: Job, state: Sweep, *, folder: Path | None, progress: Progress, bega
     journal = folder / f"{state.plan.name}.jsonl" if folder else None
     conductor = _Conductor(job, state, journal, progress, lambda: began + clock.ticks() - origin)
     hold = _Hold(job.tenant, state.plan.name, job.needs)
-    scheduler = job.scheduler or tune.schedulers.FIFOScheduler()
+    scheduler = job.scheduler or cast("Any", tune.schedulers).FIFOScheduler()
     scheduler.set_search_properties(job.reports.metric, "max" if state.plan.higher else "min")
     settings = {
         **FAST,
@@ -322,7 +322,7 @@ class _Stopping(tune.Stopper):
 def _nodes() -> dict[str, Mapping[str, float]]:
     """Return the living nodes and what each has in all; the resource that names a node is its key."""
     found: dict[str, Mapping[str, float]] = {}
-    for node in ray.nodes():
+    for node in cast("Any", ray).nodes():
         if node["Alive"]:
             key = next((name for name in node["Resources"] if name.startswith("node:") and "internal" not in name), "")
             found[key or str(node["NodeID"])] = node["Resources"]
@@ -435,7 +435,7 @@ class _Leased(tune.Trainable):
         """Give the lease back, and end."""
         self._let_go()
         with suppress(Exception) if self._failed else _as_it_is():  # it was told already
-            super().cleanup()
+            cast("Any", super()).cleanup()
 
     def _let_go(self) -> None:
         if self._lease is not None:

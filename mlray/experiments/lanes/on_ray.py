@@ -41,7 +41,7 @@ class Lane(tune.Trainable):
         bundle: dict[str, float] = {"CPU": CLAIM}
         if config.get("gpus"):
             bundle["GPU"] = config["gpus"]
-        place = {"bundle_label_selector": [{NODE: config["node"]}]} if config.get("node") else {}
+        place: dict[str, Any] = {"bundle_label_selector": [{NODE: config["node"]}]} if config.get("node") else {}
         return tune.PlacementGroupFactory([bundle], **place)
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -68,7 +68,7 @@ class Lane(tune.Trainable):
         """Drop what is under way: Tune ends a trial between two steps, without a word."""
         stream, self._stream = getattr(self, "_stream", None), None
         if stream is not None:
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
         permit, self._permit = getattr(self, "_permit", None), None
         if permit is not None:
             permit.give()

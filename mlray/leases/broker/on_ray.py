@@ -248,7 +248,7 @@ def _nodes() -> tuple[dict[str, Resources], dict[str, Resources]]:
     from ray._private.state import state
 
     sizes = {name: size(total) for name, total in state.total_resources_per_node().items()}
-    available = state.available_resources_per_node()
+    available = cast("Any", state).available_resources_per_node()
     return {name: leasable(available.get(name, {})) for name in sizes}, sizes
 
 
