@@ -1,5 +1,6 @@
 """How large a run is, and the contenders of this area."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from benchmarks.frame import Aim, Row, known
 from benchmarks.peers import ROOT, environment
 from benchmarks.sweep.job import flights_job, made_job
 
-__all__ = ["OURS", "Scale", "asked", "auc_row", "cold", "column", "worker"]
+__all__ = ["OURS", "Scale", "asked", "auc_row", "cold", "column", "compiled", "worker"]
 
 OURS = "mlray"
 EVERY = 1.0
@@ -63,9 +64,26 @@ class Scale:
 def worker(name: str, **settings: str) -> Worker:
     """Start a contender; Ray's workers, which it starts, find this repository as it does."""
     home = HOMES.get(name)
-    python = environment(home) / "bin" / "python" if home else Path(sys.executable)
-    given = {"PYTHONPATH": str(ROOT), **RAY, **settings}
-    return Worker(name, python, package="benchmarks.sweep.contenders", every=EVERY, **given)
+    place = environment(home) if home else Path(sys.prefix)
+    compiled(place)
+    given = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "", **RAY, **settings}
+    return Worker(name, place / "bin" / "python", package="benchmarks.sweep.contenders", every=EVERY, **given)
+
+
+def compiled(place: Path) -> None:
+    """Compile an environment's modules where that was not done: a cold start is not the first one after installing."""
+    stamp = place / ".compiled"
+    # Packages that were installed meanwhile have changed the folder; that of a new environment is new.
+    packages = next(place.glob("lib/python*/site-packages"))
+    if stamp.exists() and stamp.stat().st_mtime_ns >= packages.stat().st_mtime_ns:
+        return
+    print(f"{place}: modules are compiled", file=sys.stderr, flush=True)
+    subprocess.run(
+        [place / "bin" / "python", "-m", "compileall", "-q", "-j", "0", packages],
+        check=False,
+        stdout=subprocess.DEVNULL,
+    )
+    stamp.touch()
 
 
 def asked(scale: Scale, name: str, job: str, **arguments: Any) -> Answer:

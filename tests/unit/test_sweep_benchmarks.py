@@ -15,7 +15,7 @@ from benchmarks.portfolio import greedy, tasks
 from benchmarks.sweep import __main__ as command
 from benchmarks.sweep import anytime, curves, job, limits, same, sharing
 from benchmarks.sweep.contenders import trivial
-from benchmarks.sweep.scale import OURS, Scale
+from benchmarks.sweep.scale import OURS, Scale, compiled
 
 
 def answer(wall=10.0, trials=8, training=16.0, cpu=20.0, line=((5.0, 0.7), (9.0, 0.8)), test=0.75):
@@ -136,6 +136,22 @@ def test_a_shared_environment_pins_all_its_peers(package, among):
     assert peers.pinned(package, among)
     lines = (peers.HERE / "requirements" / f"{among}.txt").read_text().splitlines()
     assert all("==" in line for line in lines if line)
+
+
+def test_an_environment_is_compiled_once(tmp_path):
+    packages = tmp_path / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "one.py").write_text("x = 1\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    compiled(tmp_path)
+    (made,) = (packages / "__pycache__").glob("one.*.pyc")
+    before = made.stat().st_mtime_ns
+    (packages / "two.py").write_text("x = 2\n")
+    (tmp_path / ".compiled").touch()
+    compiled(tmp_path)
+    assert made.stat().st_mtime_ns == before
+    assert not list((packages / "__pycache__").glob("two.*"))
 
 
 def test_everybody_trains_with_the_same_xgboost():
