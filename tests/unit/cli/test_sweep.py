@@ -139,7 +139,7 @@ def test_a_project_without_sweeps_lists_none_and_resumes_none(mlray, shop):
         (("--time", "0 seconds"), "nothing can be tried in no time"),
         (("--budget", "2 EUR"), "not an amount of money"),
         (("--budget", "0"), "not an amount of money"),
-        (("--trials", "0"), "0 is not in the range"),
+        (("--trials", "0"), "greater than or equal to 1"),
     ],
 )
 def test_limits_that_cannot_be_are_told_before_anything_starts(mlray, shop, option, problem):
