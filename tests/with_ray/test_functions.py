@@ -11,6 +11,7 @@ from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 import mlray
 from mlray.errors import InputError
 from mlray.experiments import ask_stop, read
+from mlray.experiments.functions.on_ray import _Hold, _leased, needs, trainable
 from mlray.leases.on_ray import Desk
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("ray_session")]
@@ -227,6 +228,26 @@ def test_a_trainable_class_runs_too_with_parameters_in_groups(tmp_path):
     )  # fmt: skip
 
     assert found.best.score == 3 * found.best.params["group/pace"]
+
+
+@pytest.mark.parametrize(
+    ("resources", "bundles"),
+    [
+        (None, [{"CPU": 0.001}]),
+        ({"cpu": 4}, [{"CPU": 0.001}]),
+        ({"cpu": 1, "gpu": 0.5}, [{"CPU": 1.0, "GPU": 0.5}]),
+        ([{"cpu": 1}, {"cpu": 2}], [{"CPU": 1.0}, {"CPU": 2.0}]),
+        (tune.PlacementGroupFactory([{"CPU": 1}, {"GPU": 1}], strategy="SPREAD"), [{"CPU": 1.0}, {"GPU": 1.0}]),
+    ],
+)
+def test_what_only_ray_can_give_is_claimed_from_it_and_cpus_are_left_to_the_lease(resources, bundles):
+    kind = _leased(trainable(train), _Hold("team", "sweep", needs(resources)))
+
+    assert kind.default_resource_request({}).bundles == bundles
+    if resources is None:
+        assert kind.default_resource_request({"mlray_node": "node:10.0.0.2"}).bundles == [
+            {"CPU": 0.001, "node:10.0.0.2": 0.001}
+        ]
 
 
 def test_what_no_node_has_is_refused_before_anything_starts(tmp_path):

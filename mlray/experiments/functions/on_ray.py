@@ -225,7 +225,11 @@ class _Conductor:
         """Return who is known to hold a lease, None where that is not known; asked only where money depends on it."""
         if self._state.plan.budget is None:
             return None
-        found = [sweep for tenant in self._desk.usage().tenants for sweep in tenant.sweeps]
+        try:
+            tenants = self._desk.usage().tenants
+        except UnavailableError:  # the broker comes back by itself, and the sweep goes on meanwhile
+            return None
+        found = [sweep for tenant in tenants for sweep in tenant.sweeps]
         held = sum(sweep.lanes for sweep in found if sweep.name == self._state.plan.name)
         return self.course.names if held >= self.course.running else None
 
@@ -243,7 +247,7 @@ class _Conductor:
                 left,
                 _resources(self._job.needs),
                 money_left=progress.money_left,
-                price_per_second=self._state.plan.price_per_lane_second,
+                price_per_second=self._state.plan.price_per_lane_second or None,
             ),
         )
 

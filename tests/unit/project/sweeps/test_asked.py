@@ -213,7 +213,7 @@ def test_what_cannot_be_is_told_before_anything_starts(tmp_path, data, space, ke
 
 def test_a_budget_below_the_price_of_one_trial_is_refused(tmp_path):
     with pytest.raises(OverBudget, match="below the price of one trial"):
-        mlray.sweep((X, Y), budget="0.0000000001 USD", folder=tmp_path)
+        mlray.sweep((X, Y), budget="0.000001 USD", price="1000 USD", folder=tmp_path)
     with pytest.raises(OverBudget, match="below the price of one trial"):
         mlray.sweep(train, {"x": (0.0, 1.0)}, metric="loss", budget="0.000001 USD", folder=tmp_path)
 
