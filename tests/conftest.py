@@ -24,6 +24,26 @@ settings.register_profile("mlray", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("mlray")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let CI run each test once: what `make check` has run is left out by `make test ARGS=--checked`."""
+    parser.addoption("--checked", action="store_true", help="leave out the tests that `make check` runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the quick tests of units and laws, and the docstrings, where they have been run."""
+    if not config.getoption("--checked"):
+        return
+    root = config.rootpath
+    run = (root / "tests" / "unit", root / "tests" / "laws", root / "mlray")
+
+    def checked(item: pytest.Item) -> bool:
+        slow = item.get_closest_marker("ray") or item.get_closest_marker("slow")
+        return not slow and any(item.path.is_relative_to(folder) for folder in run)
+
+    config.hook.pytest_deselected(items=[item for item in items if checked(item)])
+    items[:] = [item for item in items if not checked(item)]
+
+
 @dataclass(frozen=True)
 class RunningRay:
     """The Ray of this test run."""

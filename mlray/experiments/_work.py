@@ -278,16 +278,17 @@ class Worker:
     ) -> Shown:
         """Return the last word on an order, with its predictions and its model where somebody wants them."""
         best = course.best(higher=self._higher)
-        sign = 1.0 if self._higher else -1.0
-        wanted = pack.keep is None or sign * best > sign * pack.keep
         last = replace(told(), looks=looks, done=True, cut=cut)
-        if wanted and course.predictions is not None:
-            # Of several folds there is no one model.
-            model = runs[0].content() if len(runs) == 1 else b""
-            last = replace(last, predictions=course.predictions.tobytes(), model=model)
+        if course.predictions is not None and self._beats(best, pack.keep):
+            last = replace(last, predictions=course.predictions.tobytes())
+        if len(runs) == 1 and self._beats(best, pack.keep_model):  # of several folds there is no one model
+            last = replace(last, model=runs[0].content())
         if "latency" in self._objectives:
             last = replace(last, objectives={"latency": self._latency(learner, runs[0])})
         return last
+
+    def _beats(self, score: float, threshold: float | None) -> bool:
+        return threshold is None or (score > threshold if self._higher else score < threshold)
 
     def _latency(self, learner: Trainer, run: Run) -> float:
         """Return the milliseconds that the model takes for a thousand rows: the median of some calls."""

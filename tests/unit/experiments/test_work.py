@@ -42,8 +42,14 @@ def test_the_predictions_and_the_model_come_with_the_last_word():
 
 
 def test_nobody_wants_what_is_not_among_the_best():
-    last = work(order(), pack=Pack((), keep=0.12))[-1]
+    last = work(order(), pack=Pack((), keep=0.12, keep_model=0.12))[-1]
     assert (last.predictions, last.model) == (b"", b"")
+
+
+def test_fewer_models_than_predictions_are_wanted():
+    last = work(order(), pack=Pack((), keep=0.5, keep_model=0.12))[-1]
+    assert last.predictions
+    assert not last.model
 
 
 def test_an_order_that_falls_behind_at_a_rung_is_cut_there():
