@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from mlray.coordinator.cluster import NAMESPACE, environment
 from mlray.security import ray_token
+from tests.quick import QUICK
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="mlray-t-"))
 _TOKEN = ray_token(_FOLDER / "keys")
@@ -33,8 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out the quick tests of units and laws, and the docstrings, where they have been run."""
     if not config.getoption("--checked"):
         return
-    root = config.rootpath
-    run = (root / "tests" / "unit", root / "tests" / "laws", root / "mlray")
+    run = [config.rootpath / folder for folder in QUICK]
 
     def checked(item: pytest.Item) -> bool:
         slow = item.get_closest_marker("ray") or item.get_closest_marker("slow")
