@@ -11,7 +11,8 @@ from ray.tune.schedulers import ASHAScheduler, PopulationBasedTraining
 import mlray
 from mlray.errors import InputError
 from mlray.experiments import ask_stop, read
-from mlray.experiments.functions.on_ray import _Hold, _leased, needs, trainable
+from mlray.experiments.functions.on_ray import needs
+from mlray.experiments.functions.trial.on_ray import Hold, leased, trainable
 from mlray.leases.on_ray import Desk
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("ray_session")]
@@ -241,7 +242,7 @@ def test_a_trainable_class_runs_too_with_parameters_in_groups(tmp_path):
     ],
 )
 def test_what_only_ray_can_give_is_claimed_from_it_and_cpus_are_left_to_the_lease(resources, bundles):
-    kind = _leased(trainable(train), _Hold("team", "sweep", needs(resources)))
+    kind = leased(trainable(train), Hold("team", "sweep", needs(resources)))
 
     assert kind.default_resource_request({}).bundles == bundles
     if resources is None:

@@ -1,20 +1,17 @@
 """A user's function or Tune trainable on plain Ray Tune: one configuration per trial, each under a lease."""
 
-import os
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import ray
 from ray import tune
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
 from ray.tune.search import Searcher
-from ray.tune.trainable import wrap_function
 
 from mlray.clock import SystemClock
 from mlray.errors import InputError, UnavailableError
@@ -22,26 +19,23 @@ from mlray.experiments._command import forget_stop, stop_asked
 from mlray.experiments._plan import Done, Wait
 from mlray.experiments._quiet import FAST, quietly
 from mlray.experiments._sweep import Sweep
-from mlray.experiments.functions._course import CPU_SECONDS, ERROR, NODE, SECONDS, Course
+from mlray.experiments.after._importance import importance
+from mlray.experiments.functions._course import NODE, Course
 from mlray.experiments.functions._needs import Needs, fewest, needs_of, slots
-from mlray.experiments.functions._reports import OURS, Reports
+from mlray.experiments.functions._reports import Reports
+from mlray.experiments.functions.trial.on_ray import Hold, leased, resources, trainable
 from mlray.experiments.tune.on_ray import nested
-from mlray.leases import Resources, Terms
+from mlray.leases import Terms
 from mlray.leases.on_ray import Desk
 from mlray.ports import Progress
 from mlray.records import Experiment
 
 __all__ = ["Job", "moves", "needs", "room", "run", "trainable"]
 
-PATIENCE = 20.0
-"""Seconds of one wait for a lease; whoever still waits then asks again and keeps its place."""
-LOOK = 0.5
-"""Seconds between two questions whether a lease still holds, at most as often as the function reports."""
 BEAT = 1.0
 """Seconds between two looks at time, money and commands while trials say nothing."""
 WANT = 8.0
 """Seconds between two words to the autoscaler."""
-_NEXT_TO_NOTHING = 0.001
 
 
 @dataclass(frozen=True)
@@ -82,23 +76,6 @@ def moves(scheduler: object) -> bool:
     return isinstance(scheduler, PopulationBasedTraining)
 
 
-def trainable(function: object) -> type[tune.Trainable]:
-    """Return the Tune trainable that `function` is, or that runs it; InputError where it is neither."""
-    if isinstance(function, type) and issubclass(function, tune.Trainable):
-        return function
-    if not callable(function):
-        raise InputError(f"{function!r} cannot be trained.", remedy="Pass a function of one argument, `config`.")
-    try:
-        made: type[tune.Trainable] = wrap_function(function)
-    except (ValueError, TypeError) as error:
-        name = getattr(function, "__name__", repr(function))
-        raise InputError(
-            f"The function '{name}' does not take a configuration.",
-            remedy=f"Write `def {name}(config):`; bind other arguments with ray.tune.with_parameters.",
-        ) from error
-    return made
-
-
 def run(job: Job, state: Sweep, *, folder: Path | None, progress: Progress, began: float = 0.0) -> Experiment:
     """Run the sweep `state` over the job's function on the Ray that this process is connected to.
 
@@ -119,7 +96,7 @@ def run(job: Job, state: Sweep, *, folder: Path | None, progress: Progress, bega
     clock, origin = SystemClock(), SystemClock().ticks()
     journal = folder / f"{state.plan.name}.jsonl" if folder else None
     conductor = _Conductor(job, state, journal, progress, lambda: began + clock.ticks() - origin)
-    hold = _Hold(job.tenant, state.plan.name, job.needs)
+    hold = Hold(job.tenant, state.plan.name, job.needs)
     scheduler = job.scheduler or cast("Any", tune.schedulers).FIFOScheduler()
     scheduler.set_search_properties(job.reports.metric, "max" if state.plan.higher else "min")
     settings = {
@@ -129,7 +106,7 @@ def run(job: Job, state: Sweep, *, folder: Path | None, progress: Progress, bega
     }
     with _place(folder) as storage, quietly(settings):
         tune.Tuner(
-            _leased(trainable(job.function), hold),
+            leased(trainable(job.function), hold),
             tune_config=tune.TuneConfig(
                 search_alg=_Asking(conductor),
                 scheduler=scheduler,
@@ -147,7 +124,8 @@ def run(job: Job, state: Sweep, *, folder: Path | None, progress: Progress, bega
             ),
         ).fit()
         conductor.close(storage / state.plan.name)
-    return state.experiment(conductor.now())
+    experiment = state.experiment(conductor.now())
+    return replace(experiment, importance=importance(experiment.trials, higher=state.plan.higher))
 
 
 @contextmanager
@@ -167,9 +145,6 @@ def _name(trial: Any) -> str:
 def _dirname(conductor: "_Conductor") -> Callable[[Any], str]:
     # A function, and no method: Tune makes deep copies of whatever has one bound to it.
     return lambda trial: str(conductor.course.number(trial.trial_id))
-
-
-# In the driver
 
 
 class _Conductor:
@@ -245,7 +220,7 @@ class _Conductor:
                 self._job.tenant,
                 self._state.plan.name,
                 left,
-                _resources(self._job.needs),
+                resources(self._job.needs),
                 money_left=progress.money_left,
                 price_per_second=self._state.plan.price_per_lane_second or None,
             ),
@@ -263,7 +238,7 @@ class _Conductor:
         """Close what the end of the sweep cut off, and clean up."""
         self.course.close(self.now())
         self.tell()
-        self._desk.want(self._job.tenant, self._state.plan.name, 0, _resources(self._job.needs))
+        self._desk.want(self._job.tenant, self._state.plan.name, 0, resources(self._job.needs))
         if self._journal is not None:
             forget_stop(self._journal)
         sign = -1.0 if self._state.plan.higher else 1.0
@@ -331,127 +306,3 @@ def _nodes() -> dict[str, Mapping[str, float]]:
             key = next((name for name in node["Resources"] if name.startswith("node:") and "internal" not in name), "")
             found[key or str(node["NodeID"])] = node["Resources"]
     return found
-
-
-def _resources(needs: Needs) -> Resources:
-    return Resources(needs.total("CPU"), needs.total("GPU"), needs.total("memory"))
-
-
-# In the trial's process
-
-
-@dataclass(frozen=True)
-class _Hold:
-    """In whose name a trial takes its lease."""
-
-    tenant: str
-    sweep: str
-    needs: Needs
-
-
-def _leased(base: type[tune.Trainable], hold: _Hold) -> type[tune.Trainable]:
-    """Return `base` with a lease around its work, and with the resources that Ray itself has to give."""
-    return type(f"Leased{base.__name__}", (_Leased, base), {"hold": hold, "_name": getattr(base, "_name", "")})
-
-
-class _Leased(tune.Trainable):
-    """Mixed into a trainable: works only while it holds a lease, and waits in memory while that is revoked."""
-
-    hold: ClassVar[_Hold]
-
-    @classmethod
-    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        """Return what Ray is asked for: all of it where only Ray can give it, else next to nothing on its node."""
-        needs = cls.hold.needs
-        if needs.claimed:
-            return tune.PlacementGroupFactory([dict(bundle) for bundle in needs.bundles], strategy=needs.strategy)
-        bundle = {"CPU": _NEXT_TO_NOTHING}
-        if config.get(NODE):
-            bundle[str(config[NODE])] = _NEXT_TO_NOTHING
-        return tune.PlacementGroupFactory([bundle])
-
-    def setup(self, config: dict[str, Any]) -> None:
-        """Begin, without a lease yet."""
-        self._reset()
-        # Ray has counted the CPUs that it was asked for; libraries that are loaded from now on use those of the lease.
-        os.environ["OMP_NUM_THREADS"] = str(max(1, int(self.hold.needs.bundles[0].get("CPU", 1))))
-        self.config = _own(config)
-        super().setup(self.config)
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take another configuration in the same process, where the trainable can."""
-        self._let_go()
-        if self._failed:
-            return False
-        self._reset()
-        self.config = _own(new_config)
-        return bool(super().reset_config(self.config))
-
-    def _reset(self) -> None:
-        self._desk = Desk()
-        self._lease: str | None = None
-        self._failed = False
-        self._seconds = self._asked_at = 0.0
-        self._cpu_before = time.process_time()
-
-    def step(self) -> dict[str, Any]:
-        """Work on under the lease. What the function raises is a result: Tune would end the process for it."""
-        clock = SystemClock()
-        error, result = "", {}
-        began = clock.ticks()
-        try:
-            if not self._may(clock):
-                return self._timed({"done": True})
-            began = clock.ticks()
-            result = super().step()
-        except Exception as problem:  # noqa: BLE001 (whatever it raises is the trial's result)
-            self._failed = True
-            cause = problem.__cause__ if type(problem).__name__ == "StartTraceback" and problem.__cause__ else problem
-            error = f"{type(cause).__name__}: {cause}"
-        self._seconds += clock.ticks() - began
-        if error:
-            return self._timed({ERROR: error, "done": True})
-        return self._timed(dict(result))
-
-    def _timed(self, result: dict[str, Any]) -> dict[str, Any]:
-        cpu_seconds = time.process_time() - self._cpu_before
-        return {**result, SECONDS: self._seconds, CPU_SECONDS: cpu_seconds}
-
-    def _may(self, clock: SystemClock) -> bool:
-        """Return once there is a lease; whether to work on, or to end because the sweep was told to stop."""
-        while self._lease is None:
-            if self._desk.stopped(self.hold.sweep):
-                return False
-            tenant, sweep, needs = self.hold.tenant, self.hold.sweep, self.hold.needs
-            self._lease = self._desk.acquire(
-                tenant, sweep, str(self.trial_id), None, _resources(needs), PATIENCE, backed=needs.claimed
-            )
-            self._asked_at = clock.ticks()
-        if clock.ticks() - self._asked_at < LOOK:
-            return True
-        word = self._desk.may_go_on(self._lease)
-        while word == "pause":
-            word = self._desk.resume(self._lease, PATIENCE)
-        self._asked_at = clock.ticks()
-        return word == "go"
-
-    def cleanup(self) -> None:
-        """Give the lease back, and end."""
-        self._let_go()
-        with suppress(Exception) if self._failed else _as_it_is():  # it was told already
-            cast("Any", super()).cleanup()
-
-    def _let_go(self) -> None:
-        if self._lease is not None:
-            self._desk.release(self._lease, self._seconds)
-            self._lease = None
-
-
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield
-
-
-def _own(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration as the function is to see it."""
-    return {key: value for key, value in config.items() if not key.startswith(OURS)}

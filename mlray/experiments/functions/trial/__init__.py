@@ -1,0 +1,1 @@
+"""One trial of a user's function, in its own process."""
