@@ -38,15 +38,23 @@ class Threads:
         With `leases`, one for each lane, a lane works only while it has its own.
         """
         self._course, self._worker, self._until = course, worker, until
+        self._error: BaseException | None = None
         lanes = [(f"here/{n}", leases[n] if leases else None) for n in range(width)]
         self._threads = [Thread(target=self._lane, args=lane, daemon=True) for lane in lanes]
         for thread in self._threads:
             thread.start()
 
-    def join(self) -> None:
-        """Wait until every lane has left."""
+    def join(self, patience: float | None = None) -> None:
+        """Wait until every lane has left, at most `patience` seconds for each; raise what ended one of them."""
         for thread in self._threads:
-            thread.join()
+            thread.join(patience)
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def working(self) -> bool:
+        """Whether a lane is still there."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def _lane(self, lane: str, lease: Leased | None) -> None:
         try:
@@ -58,6 +66,8 @@ class Threads:
                     self._course.ended.wait(answer.seconds)
                 else:
                     self._pack(lane, answer, lease)
+        except BaseException as error:  # noqa: BLE001 (raised by `join`, in the thread that waits)
+            self._error = error
         finally:
             # However it ends, nobody may wait for this lane's orders for ever.
             self._course.lost(lane)

@@ -11,6 +11,9 @@ from mlray.spec import Model
 
 __all__ = ["sweep_here"]
 
+TICK = 0.5
+"""Seconds between two looks at time, money and the command to stop."""
+
 
 def sweep_here(problem: Problem, model: Model, wanted: Wanted, *, width: int | None = None) -> Experiment:
     """Search with `width` threads of this process (all cores by default), and return all that was tried.
@@ -34,7 +37,10 @@ def sweep_here(problem: Problem, model: Model, wanted: Wanted, *, width: int | N
     )
     threads = Threads(course, worker, lanes)
     try:
+        while threads.working and not course.ended.wait(TICK):
+            course.tick()
         threads.join()
+        course.raise_fault()
     except BaseException:
         course.stop("it was interrupted")
         course.close()

@@ -299,7 +299,16 @@ class Sweep:
         else:
             self.stopped_because = self.stopped_because or reason
 
+    def tick(self, now: float) -> None:
+        """Find out whether the sweep ends, while no lane says anything."""
+        self._check(now)
+
     # Answers
+
+    @property
+    def busy(self) -> tuple[str, ...]:
+        """The lanes that have orders."""
+        return tuple(dict.fromkeys(running.lane for running in self._running.values()))
 
     @property
     def best(self) -> Trial | None:

@@ -3,6 +3,7 @@
 import time
 from threading import Event
 
+import psutil
 import pytest
 
 from mlray.experiments import Wanted
@@ -70,11 +71,11 @@ def node(ray_with_dashboard, request):
     made.gone()
 
 
-def run(model, **changes):
+def run(model, keep=0.0, **changes):
     from mlray.experiments.on_ray import sweep_on_ray
 
     wanted = {"name": "sweep-nodes", "trials": 8, "progress": lambda *_: None}
-    return sweep_on_ray(problem(rows=6000), model, Wanted(**{**wanted, **changes}))
+    return sweep_on_ray(problem(rows=6000), model, Wanted(**{**wanted, **changes}), keep=keep)
 
 
 def test_a_node_that_goes_away_costs_no_trial(node):
@@ -85,6 +86,30 @@ def test_a_node_that_goes_away_costs_no_trial(node):
     found = run(TREES.model_copy(update={"rounds": 400}), trials=16, progress=go_away)
     assert [trial.number for trial in found.trials] == list(range(16))
     assert [trial.error for trial in found.trials] == [""] * 16
+
+
+def test_lanes_stay_the_same_processes_on_every_node(node):
+    found = run(TREES.model_copy(update={"rounds": 200}), trials=60, name="sweep-stays", keep=60.0)
+    assert {trial.lane.partition("/")[0] for trial in found.trials} >= {node.id[:8]}
+    before = {process.pid for process in lanes()}
+    run(TREES.model_copy(update={"rounds": 200}), trials=60, name="sweep-stays-2", keep=60.0)
+    assert len(before) == 3
+    assert {process.pid for process in lanes()} == before
+
+
+def lanes():
+    """Return the processes of lanes below this test run, on all of its nodes."""
+    below = psutil.Process().children(recursive=True)
+    return [
+        process for process in below if process.name().startswith("ray::Lane") or "Lane" in " ".join(cmdline(process))
+    ]
+
+
+def cmdline(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 @pytest.mark.parametrize("node", [{"num_gpus": 1}], indirect=True, ids=["a GPU"])

@@ -10,7 +10,7 @@ import ray
 from ray import tune
 
 from mlray.clock import SystemClock
-from mlray.errors import MlrayError
+from mlray.errors import InputError, MlrayError
 from mlray.experiments._leased import Leased
 from mlray.experiments._orders import Shown
 from mlray.experiments._work import Worker, merged
@@ -85,9 +85,14 @@ class Lane(tune.Trainable):
         if job.pack is None:
             self._get_ready(job.task)
             return _told((), done=True)
-        if self._stream is None and not self._start(job):
-            back = [Shown(order.number, done=True, returned=True) for order in job.pack.orders]
-            return _told(back, done=True)
+        if self._stream is None:
+            try:
+                started = self._start(job)
+            except InputError as never:  # a lease that nobody could ever grant
+                return _told([Shown(o.number, done=True, error=str(never)) for o in job.pack.orders], done=True)
+            if not started:
+                back = [Shown(order.number, done=True, returned=True) for order in job.pack.orders]
+                return _told(back, done=True)
         return self._work(job)
 
     def _rest(self, job: Job) -> None:

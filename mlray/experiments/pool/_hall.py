@@ -16,6 +16,10 @@ REST = 15.0
 """Seconds of one rest; a new sweep wakes all who rest."""
 PATIENCE = 5.0
 """Seconds that a pack waits for a lease before it goes back: another lane may have one."""
+QUICK = 0.5
+"""The same where several sweeps share the pool."""
+IDLE = 2.0
+"""Seconds that a lane rests at the end of a sweep, in case something comes back from another."""
 STUBBORN = 2
 """After so many packs without a lease a lane waits longer for the next."""
 
@@ -46,6 +50,14 @@ class _Running:
     def lane_of(self, number: int) -> str:
         return self.lanes.get(number, self.slot.lane)
 
+    def give_back(self) -> None:
+        """Let the sweep know that nothing will come of what this lane has."""
+        course, self.course = self.course, None
+        self.open.clear()
+        if course is not None:
+            for lane in dict.fromkeys((self.slot.lane, *self.lanes.values())):
+                course.lost(lane)
+
 
 class Hall:
     """The lanes of one pool and the sweeps they work for; Tune's thread and those who start sweeps share it."""
@@ -63,6 +75,7 @@ class Hall:
         self._turn = 0
         self._idle_since = self._clock.ticks()
         self._doubtful = False
+        self._gone: set[str] = set()
         self.closed = False
 
     @property
@@ -95,10 +108,13 @@ class Hall:
             return True
 
     def detach(self, course: Course) -> None:
-        """Let nobody begin anything for `course` any more."""
+        """Let nobody work for `course` any more: what its lanes have is given back, and they stop at the next look."""
         with self._lock:
             self._courses = [pair for pair in self._courses if pair[0] is not course]
             self._idle_since = self._clock.ticks()
+            for running in self._running.values():
+                if running.course is course:
+                    running.give_back()
 
     def sync(self, slots: Iterable[Slot]) -> None:
         """Take note of what room there is now: nodes come up and go away.
@@ -110,12 +126,19 @@ class Hall:
             there = {slot.lane: slot for slot in slots}
             for trial in [t for t, running in self._running.items() if running.slot.lane not in there]:
                 self.lost(trial)
+                self._gone.add(trial)
             busy = {running.slot.lane for running in self._running.values()}
             kept = [slot for slot in self._free if slot.lane in there]
             known = busy | {slot.lane for slot in kept}
             self._free = kept + [slot for lane, slot in there.items() if lane not in known]
             self._known, self._doubtful = set(there), False
             self._ready &= self._known
+
+    def take_gone(self) -> frozenset[str]:
+        """Return the trials whose node has gone since this was last asked: Tune may wait for it for ever."""
+        with self._lock:
+            gone, self._gone = frozenset(self._gone), set()
+            return gone
 
     def close(self) -> None:
         """Give out no more jobs."""
@@ -155,7 +178,7 @@ class Hall:
             if found is not None:
                 wait = found.seconds if wait is None else min(wait, found.seconds)
         if wait is not None:
-            return _Running(slot, Job(slot.lane, self.pool, patience=min(REST, max(0.05, wait))))
+            return _Running(slot, Job(slot.lane, self.pool, patience=max(IDLE, wait)))
         left = self.keep - (self._clock.ticks() - self._idle_since)
         if not self._courses and left <= 0:
             return None
@@ -182,7 +205,8 @@ class Hall:
                 allowance=min(allowances, default=None),
                 stream=any(one.stream for one in packs),
             )
-        patience = PATIENCE if slot.given_back < STUBBORN else REST
+        # Another sweep may have work for this lane: it must not wait for long in the name of one that may not.
+        patience = QUICK if len(self._courses) > 1 else PATIENCE if slot.given_back < STUBBORN else REST
         opened = {order.number: Shown(order.number) for order in pack.orders}
         return _Running(slot, Job(slot.lane, self.pool, task, pack, patience), course, lanes, opened)
 
@@ -198,7 +222,7 @@ class Hall:
             news = list(shown)
             shown.clear()
             if running is None or running.course is None:
-                return True
+                return running is not None and running.job.pack is None
             wanted = dict.fromkeys(running.open, True)
             for word in news:
                 go_on = running.course.shown(running.lane_of(word.number), word)
@@ -239,7 +263,5 @@ class Hall:
                 return
             running.slot.ready = False
             self._ready.discard(running.slot.lane)
-            if running.course is not None:
-                for lane in dict.fromkeys((running.slot.lane, *running.lanes.values())):
-                    running.course.lost(lane)
+            running.give_back()
             self._doubtful = True

@@ -15,17 +15,18 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import NoopStopper
+from ray.tune.utils.object_cache import _ObjectCache
 
 from mlray.clock import SystemClock
 from mlray.errors import UnavailableError
 from mlray.experiments._course import Course
-from mlray.experiments.lanes._job import Cargo, Task
+from mlray.experiments.lanes._job import Cargo, Job, Task
 from mlray.experiments.lanes.on_ray import Lane
 from mlray.experiments.pool._hall import Hall, Slot
 from mlray.ids import new_id
 from mlray.leases.on_ray import Desk
 
-__all__ = ["Pool", "Shape", "close_pools", "pool_for"]
+__all__ = ["Pool", "Shape", "close_pools", "pool_for", "room"]
 
 _FAST = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # else CSV, JSON and TensorBoard files for every trial
@@ -33,6 +34,7 @@ _FAST = {
     "TUNE_WARN_THRESHOLD_S": "60",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C belongs to the program, not to Tune
     "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000000",  # the hall gives out a job per lane, and no more
 }
 
 LOOK_EVERY = 5.0
@@ -121,10 +123,11 @@ class Pool:
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )
-        with _settings(max(1, self.hall.lanes), self._started):
+        with _settings(self._started):
             tuner.fit()
 
 
+_starting = Lock()
 _pools: dict[tuple[str, Shape], Pool] = {}
 _lock = Lock()
 
@@ -151,6 +154,11 @@ def close_pools() -> None:
         pool.close()
 
 
+def room(shape: Shape) -> int:
+    """Return for how many lanes of that shape there is room now; one at least, since nodes may come up."""
+    return len(_slots(shape))
+
+
 def _slots(shape: Shape) -> list[Slot]:
     """Return room for lanes: as many on each node as its CPUs and GPUs can keep busy."""
     nodes = [node for node in cast("Any", ray).nodes() if node["Alive"]]
@@ -166,11 +174,12 @@ def _slots(shape: Shape) -> list[Slot]:
 
 
 @contextmanager
-def _settings(lanes: int, started: Event) -> Iterator[None]:
+def _settings(started: Event) -> Iterator[None]:
     """Lend Tune its settings: it reads them from the environment while it starts, and they are put back after that."""
-    wanted = {**_FAST, "TUNE_MAX_PENDING_TRIALS_PG": str(lanes)}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+    # One at a time: of two that overlap the second would put back what the first has lent.
+    _starting.acquire()
+    before = {name: os.environ.get(name) for name in _FAST}
+    os.environ.update(_FAST)
 
     def back() -> None:
         started.wait()
@@ -179,13 +188,14 @@ def _settings(lanes: int, started: Event) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        _starting.release()
 
+    # Filters are the whole process's: one that stays is harmless, and one that is put back undoes those of others.
+    warnings.filterwarnings("ignore", module=r"ray\.(tune|air|train)")
     thread = Thread(target=back, daemon=True)
     thread.start()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         started.set()
         thread.join()
@@ -200,6 +210,22 @@ def _quiet_logs() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
+
+
+class _Kept(_ObjectCache):
+    """Keeps every lane that has nothing to do until its next job, whichever node it is on.
+
+    Tune's own keeps one at most while a trial of another node waits, and ends the others.
+    """
+
+    def cache_object(self, key: Any, obj: Any) -> bool:
+        self._cached_objects[key].append(obj)
+        self._num_cached_objects += 1
+        return True
+
+    def flush_cached_objects(self, force_all: bool = False) -> Iterator[Any]:  # noqa: FBT001, FBT002 (Tune's signature)
+        if force_all:
+            yield from super().flush_cached_objects(force_all=True)
 
 
 class _Closed(tune.Stopper):
@@ -230,6 +256,7 @@ class _Conductor(Searcher):
         self._hall, self._slots, self._started = hall, slots, started
         self._clock = SystemClock()
         self._looked = self._clock.ticks()
+        self._cargoes: dict[str, Cargo] = {}
 
     def suggest(self, trial_id: str) -> Any:
         self._started.set()
@@ -237,7 +264,8 @@ class _Conductor(Searcher):
         job = self._hall.next(trial_id)
         if job is None:
             return Searcher.FINISHED if self._hall.closed else None
-        return {"job": Cargo(job.lane, job), "node": self._hall.node_of(trial_id)}
+        cargo = self._cargoes[trial_id] = Cargo(job.lane, job)
+        return {"job": cargo, "node": self._hall.node_of(trial_id)}
 
     def _sync(self) -> None:
         """Look which nodes there are, now and then."""
@@ -250,6 +278,10 @@ class _Conductor(Searcher):
         """Do nothing: the scheduler has listened already."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT001, FBT002
+        cargo = self._cargoes.pop(trial_id, None)
+        if cargo is not None:
+            # Tune keeps every trial's configuration as long as the pool is up: the rows are not to stay with it.
+            cargo.job = Job(cargo.job.lane, cargo.job.pool)
         if error or result is None:
             self._hall.lost(trial_id)
         else:
@@ -278,8 +310,14 @@ class _Scheduler(FIFOScheduler):
         """Choose nobody: Tune takes pending trials in their order by itself.
 
         Told to run the one whose lane still boots, it would give it the first lane that comes free and end the one that
-        boots, over and over.
+        boots, over and over. Asked at every step, this is also where Tune learns to keep lanes and to forget nodes.
         """
+        controller = tune_controller._tune_controller  # noqa: SLF001 (no public way leads there; Ray's version is pinned)
+        if not isinstance(controller._actor_cache, _Kept):  # noqa: SLF001
+            controller._actor_cache = _Kept()  # noqa: SLF001
+        gone = self._hall.take_gone()
+        for trial in [trial for trial in controller._pending_trials if trial.trial_id in gone]:  # noqa: SLF001
+            controller.stop_trial(trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:  # noqa: ARG002
         return TrialScheduler.CONTINUE if self._hall.told(trial.trial_id, result["shown"]) else TrialScheduler.STOP

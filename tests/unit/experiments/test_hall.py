@@ -196,6 +196,30 @@ def test_a_process_with_several_seats_takes_several_packs():
 def test_words_about_nothing_known_change_nothing(words):
     made, running = hall(lanes=1), course()
     made.attach(running, TASK)
-    assert made.told("nobody", list(words))
+    assert not made.told("nobody", list(words))
     made.lost("nobody")
     made.ended("nobody", [])
+
+
+def test_a_pool_that_ends_gives_back_what_its_lanes_had_and_another_goes_on():
+    first, second, running = hall(), hall(), course(trials=2)
+    first.attach(running, TASK)
+    had = first.next("a").pack.orders
+    first.detach(running)
+    second.attach(running, TASK)
+    jobs = {trial: second.next(trial) for trial in "bc"}
+    assert had in [job.pack.orders for job in jobs.values()]
+    for trial, job in jobs.items():
+        finish(second, trial, job)
+    assert running.ended.is_set()
+    assert not first.told("a", [Shown(had[0].number, (Look(8, 0.1),))])
+
+
+def test_tune_is_told_once_which_trials_wait_for_a_node_that_is_gone():
+    made = hall()
+    made.attach(course(), TASK)
+    made.next("a")
+    made.next("b")
+    made.sync([Slot("lane/0")])
+    assert len(made.take_gone()) == 1
+    assert made.take_gone() == frozenset()
