@@ -12,7 +12,7 @@ DATA := tests/unit/data
 LAWS := tests/laws mlray
 QUICK := --quiet --no-header -m "not ray and not slow" --cov --cov-report=
 TWO := --no-print-directory --keep-going --output-sync=target -j2
-.PHONY: run test rest check format-check lint types floors unit units data laws covered lock schema
+.PHONY: run test check format-check lint types floors unit units data laws covered lock schema
 .DELETE_ON_ERROR:
 
 run: $(READY)
@@ -20,11 +20,6 @@ run: $(READY)
 
 test: $(READY)
 	$(RUN)/python -m pytest $(ARGS)
-
-# What `check` leaves over of `test`: tests that start a Ray or take long, and those of whole systems.
-rest: $(READY)
-	$(RUN)/python -m pytest -m "ray or slow" $(ARGS) $(UNIT) $(LAWS)
-	$(RUN)/python -m pytest $(ARGS) $(filter-out $(UNIT) $(LAWS) tests/__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
 
 # Two at a time, the longest first; each part's output stays together.
 check: $(READY)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from benchmarks.frame import HERE
 
-__all__ = ["environment", "install", "installed_size", "pinned", "uv"]
+__all__ = ["PLACE", "environment", "install", "installed_size", "pinned", "uv"]
 
 ROOT = HERE.parent
 BENCH = ROOT / ".bench"
+PLACE = Path(os.environ.get("BENCH_PLACE") or BENCH / "data")
+"""Where made rows are kept and contenders work; another disk may be named in BENCH_PLACE."""
 
 
 def pinned(peer: str, among: str = "") -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "memory_of",
     "run_sampled",
     "started",
+    "used",
     "within",
 ]
 
@@ -100,7 +101,7 @@ def _look(before: set[int], seen: dict[tuple[int, int], float], at: float) -> Sa
     """Take one sample. What a process had used when it was last seen counts on after it has ended."""
     memory = 0.0
     for pid in _ours(before):
-        if found := _cpu(pid):
+        if found := used(pid):
             seen[found[0]] = found[1]
             memory += memory_of(pid)
     return Sample(at, sum(seen.values()), memory)
@@ -133,7 +134,7 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _cpu(pid: int) -> tuple[tuple[int, int], float] | None:
+def used(pid: int) -> tuple[tuple[int, int], float] | None:
     """Return ((pid, start time), CPU seconds so far); both name a process, since pids are used again."""
     fields = _stat(pid)
     if not fields:

@@ -9,10 +9,13 @@ __all__ = ["Model", "Narrator", "Predictor", "Progress"]
 
 
 class Model(Protocol):
-    """A trained binary classifier."""
+    """A trained model."""
 
     def predict(self, values: Any) -> Any:  # noqa: ANN401 (numpy is not imported here)
-        """Return probabilities, float64 [n], for `values`, float32 [n, features] with NaN for missing."""
+        """Return what it says of `values`, float32 [n, features] with NaN for missing: float64 [n], or [n, classes].
+
+        These are probabilities of a yes, one probability for each of several classes, numbers, or scores to rank by.
+        """
         ...
 
 

@@ -10,18 +10,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from mlray.coordinator.cluster import NAMESPACE, environment
 from mlray.security import ray_token
+from tests.quick import QUICK
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="mlray-t-"))
 _TOKEN = ray_token(_FOLDER / "keys")
 # Before anything imports Ray: later these have no effect.
 os.environ.update(environment(_TOKEN))
 # How long an example takes says something of the machine, and nothing of a law.
-settings.register_profile("mlray", deadline=None)
+settings.register_profile("mlray", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mlray")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let CI run each test once: what `make check` has run is left out by `make test ARGS=--checked`."""
+    parser.addoption("--checked", action="store_true", help="leave out the tests that `make check` runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the quick tests of units and laws, and the docstrings, where they have been run."""
+    if not config.getoption("--checked"):
+        return
+    run = [config.rootpath / folder for folder in QUICK]
+
+    def checked(item: pytest.Item) -> bool:
+        slow = item.get_closest_marker("ray") or item.get_closest_marker("slow")
+        return not slow and any(item.path.is_relative_to(folder) for folder in run)
+
+    config.hook.pytest_deselected(items=[item for item in items if checked(item)])
+    items[:] = [item for item in items if not checked(item)]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The rows that every section measures on: 12 columns of four kinds, seeded, about 43 MB of Parquet per million."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -10,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-__all__ = ["COUNTRIES", "DEVICES", "LEVEL", "ROW_GROUP", "SMALL", "part", "parts", "raised", "total"]
+from benchmarks.peers import PLACE
+
+__all__ = ["COUNTRIES", "DEVICES", "LEVEL", "PLACE", "ROW_GROUP", "SMALL", "part", "parts", "raised", "total"]
 
 REGIONS = ("NA", "EU", "APAC", "LATAM", "MEA")
 COUNTRIES = tuple(f"C{number:02d}" for number in range(50))
@@ -26,8 +27,6 @@ LEVEL = 1
 """Of zstd, for everybody: their own defaults differ (1 or 3), and writing is half of the work."""
 ROW_GROUP = 1_000_000
 """Rows in a row group of every store: 262,144 instead costs 17 % more bytes."""
-PLACE = Path(os.environ.get("BENCH_PLACE") or Path(__file__).parents[2] / ".bench" / "data")
-"""Where made rows are kept and contenders work; another disk may be named in BENCH_PLACE."""
 
 
 def part(number: int, rows: int, step: int = 0) -> pa.Table:

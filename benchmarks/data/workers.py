@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.data.made import PLACE
-from benchmarks.processes import descendants, inherit_orphans, memory_of, started
+from benchmarks.peers import PLACE
+from benchmarks.processes import descendants, inherit_orphans, memory_of, started, used
 
 __all__ = ["Answer", "Worker", "WorkerError", "serve"]
 
@@ -41,21 +41,34 @@ class Answer:
     memory: float
     """The largest proportional set size of its process tree while it ran, in MB."""
     value: Any
+    cpu: float = 0.0
+    """CPU seconds of its process tree meanwhile; of a process that ended, up to the last look at it."""
 
 
 class Worker:
-    """One contender: the module `benchmarks.data.contenders.<name>`, run by the Python of an environment."""
+    """One contender: the module `<package>.<name>`, run by the Python of an environment."""
 
-    def __init__(self, name: str, python: Path | str = sys.executable, **settings: str) -> None:
-        """Start the process and wait until it has loaded its libraries; `settings` go into its environment."""
+    def __init__(
+        self,
+        name: str,
+        python: Path | str = sys.executable,
+        *,
+        package: str = "benchmarks.data.contenders",
+        every: float = EVERY,
+        **settings: str,
+    ) -> None:
+        """Start the process and wait until it has loaded its libraries; `settings` go into its environment.
+
+        While it works its process tree is looked at `every` so many seconds.
+        """
         LOGS.mkdir(parents=True, exist_ok=True)
-        self.name = name
+        self.name, self._every = name, every
         os.sync()
         self._began = time.monotonic()
         self._log = LOGS / f"{name}-{os.getpid()}.log"
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                [str(python), "-m", f"benchmarks.data.contenders.{name}"],
+                [str(python), "-m", f"{package}.{name}"],
                 cwd=ROOT,
                 env={**os.environ, **settings},
                 stdin=subprocess.PIPE,
@@ -69,12 +82,13 @@ class Worker:
         """Have one job done, after the disk has taken what others wrote."""
         os.sync()
         peak, over = [0.0], threading.Event()
+        before, seen = self._cpu(), {}
 
         def watch() -> None:
             while True:
-                tree = [self._child.pid, *descendants(self._child.pid)]
-                peak[0] = max(peak[0], sum(map(memory_of, tree)))
-                if over.wait(EVERY):
+                seen.update(self._cpu())
+                peak[0] = max(peak[0], sum(map(memory_of, self._tree())))
+                if over.wait(self._every):
                     return
 
         watcher = threading.Thread(target=watch, daemon=True)
@@ -86,7 +100,16 @@ class Worker:
         finally:
             over.set()
             watcher.join()
-        return Answer(found["seconds"], peak[0], found["value"])
+        seen.update(self._cpu())
+        spent = sum(seconds - before.get(process, 0.0) for process, seconds in seen.items())
+        return Answer(found["seconds"], peak[0], found["value"], spent)
+
+    def _tree(self) -> list[int]:
+        return [self._child.pid, *descendants(self._child.pid)]
+
+    def _cpu(self) -> dict[tuple[int, int], float]:
+        """Return (pid, start) → CPU seconds so far, of all its processes."""
+        return dict(filter(None, map(used, self._tree())))
 
     @property
     def age(self) -> float:

@@ -25,7 +25,10 @@ class Candidate:
         return self.members[0][0].trainer if len(self.members) == 1 else ENSEMBLE
 
     def fit(self, x: Matrix, y: Array, seed: int, weights: Array | None = None) -> bytes:
-        """Train it on `x` with the answers `y`, each row counting by `weights`; `load_model` reads what is returned."""
+        """Train it on `x` with the answers `y`, and return its content, which `load_model` reads.
+
+        `weights` [n] say how much each row counts, as they did in the sweep.
+        """
         if len(self.members) > 1:
             return fit_ensemble(self.members, x.values, y, x.categorical, seed, weights=weights)
         trial, _ = self.members[0]
@@ -52,7 +55,7 @@ def scores(
         trial.number: load_model(trial.trainer, content).predict(x.values)
         for trial, content in zip(trials.values(), contents, strict=True)
     }
-    return [sum(share * told[trial.number] for trial, share in one.members) for one in proposed]  # type: ignore[misc]
+    return [sum(share * told[trial.number] for trial, share in one.members) for one in proposed]
 
 
 def better(metric: str, y: Array, told: Sequence[Array]) -> int:

@@ -15,8 +15,8 @@ from mlray.coordinator.candidates import Candidate, better, candidates, scores
 from mlray.coordinator.challenger import quick_scores
 from mlray.coordinator.lineage import tells_of_ingestion, tells_of_training
 from mlray.coordinator.pause import refuse_paused
-from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, some_rows, split
-from mlray.coordinator.searching import problem_of, search, weights_of
+from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, some_rows, split, weights
+from mlray.coordinator.searching import problem_of, search
 from mlray.coordinator.workspace import Workspace
 from mlray.data import ingest as ingest_rows
 from mlray.data import scan_here
@@ -222,7 +222,7 @@ def _judge(
     known = fitted.apply(parts.known)
     y_known, y = labels(space, parts.known), labels(space, parts.holdout)
     x = fitted.apply(parts.holdout)
-    told = scores(proposed, known, y_known, spec.model.seed, x, weights_of(space, y_known))
+    told = scores(proposed, known, y_known, spec.model.seed, x, weights(space, y_known))
     place = better(spec.model.metric, y, told)
     p = told[place]
     quick = quick_scores(known, y_known, x, spec.model.seed)
@@ -260,11 +260,12 @@ def _final(space: Workspace, parts: Split, chosen: Candidate, calibrated: Mappin
 
     rows = parts.everything
     fitted = space.plan.fit(rows, tuple(space.spec.data.request_columns))
-    x, y = fitted.apply(rows), labels(space, rows)
+    x = fitted.apply(rows)
+    y = labels(space, rows)
     seen = rows.select(list(space.spec.data.request_columns))
     return Artifact(
         trainer=chosen.trainer,
-        model=chosen.fit(x, y, space.spec.model.seed, weights_of(space, y)),
+        model=chosen.fit(x, y, space.spec.model.seed, weights(space, y)),
         features=fitted,
         data=space.spec.data,
         profile=profile(seen, Reference.of(seen)),

@@ -12,12 +12,23 @@ import pyarrow.compute as pc
 from mlray.clock import parse_duration
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import DataError
-from mlray.experiments import fit, load_model
+from mlray.experiments import class_weights, fit, load_model
 from mlray.features import Fitted, Matrix
 from mlray.ids import Json
 from mlray.records import DatasetVersion
 
-__all__ = ["Array", "Split", "example_request", "labels", "matrices", "quiet", "scores_of", "some_rows", "split"]
+__all__ = [
+    "Array",
+    "Split",
+    "example_request",
+    "labels",
+    "matrices",
+    "quiet",
+    "scores_of",
+    "some_rows",
+    "split",
+    "weights",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 """A numpy array of any shape."""
@@ -70,6 +81,12 @@ def split(space: Workspace, dataset: DatasetVersion) -> Split:
 def labels(space: Workspace, table: pa.Table) -> Array:
     """Return the target of each row as 0 or 1."""
     return np.asarray(space.contract.target(table)).astype(np.float64)
+
+
+def weights(space: Workspace, y: Array) -> Array | None:
+    """Return how much each of the labels `y` counts in a training (`model.class_weights`); None where all are alike."""
+    wanted = space.spec.model.weight_of_class
+    return None if wanted is None else class_weights(y, wanted)
 
 
 def matrices(space: Workspace, train: pa.Table, other: pa.Table) -> tuple[Fitted, Matrix, Matrix]:

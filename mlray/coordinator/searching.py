@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from mlray.clock import parse_duration
-from mlray.coordinator.rows import Array, Split, labels, some_rows
+from mlray.coordinator.rows import Split, labels, some_rows, weights
 from mlray.coordinator.workspace import Workspace
-from mlray.experiments import Heard, Problem, Wanted, class_weights, k_folds, time_folds
+from mlray.experiments import Fold, Heard, Problem, Wanted, k_folds, time_folds
 from mlray.experiments import earlier as earlier_trials
 from mlray.features import Matrix
 from mlray.leases import Resources, Terms
@@ -17,7 +17,7 @@ from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Trial
 from mlray.spec import Claim
 
-__all__ = ["lane_price", "problem_of", "search", "terms_of", "weights_of"]
+__all__ = ["lane_price", "problem_of", "search", "terms_of"]
 
 HEARD_MODELS = 10
 """Whoever hears of a sweep is handed the models of so many of its best trials."""
@@ -32,7 +32,7 @@ def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Prob
     chosen = some_rows(x.values.shape[0], model.sweep_rows, model.seed)
     train_x, train_y = x.values[chosen], labels(space, parts.train)[chosen]
     valid_x, valid_y = valid.values, labels(space, parts.valid)
-    folds = ()
+    folds: tuple[Fold, ...] = ()
     if model.folds is not None:
         train_x, train_y = np.concatenate([train_x, valid_x]), np.concatenate([train_y, valid_y])
         valid_x, valid_y = valid_x[:0], valid_y[:0]
@@ -51,15 +51,9 @@ def problem_of(space: Workspace, parts: Split, x: Matrix, valid: Matrix) -> Prob
         x.categorical,
         model.metric,
         model.seed,
-        train_w=weights_of(space, train_y),
+        train_w=weights(space, train_y),
         folds=folds,
     )
-
-
-def weights_of(space: Workspace, y: Array) -> Array | None:
-    """Return how much each row counts in training by its answer in `y`; None where all count the same."""
-    wanted = space.spec.model.weight_of_class
-    return None if wanted is None else class_weights(y, wanted)
 
 
 def lane_price(space: Workspace) -> Decimal:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mlray.experiments._course import Course, Heard
 from mlray.experiments._ending import check_budget, least_seconds
-from mlray.experiments._journal import History, Journal, resume
+from mlray.experiments._history import History
+from mlray.experiments._journal import Journal, resume
 from mlray.experiments._plan import Plan
 from mlray.experiments._problem import Problem
 from mlray.experiments._recipe import Recipe

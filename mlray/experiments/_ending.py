@@ -70,7 +70,7 @@ def least_seconds(problem: Problem, rounds: int, folds: int = 1) -> float:
     Every round reads every value of the rows to learn from once for each level of the tree, and there is one at least.
     """
     rows, columns = problem.train_x.shape
-    return float(rows) * columns * rounds * folds / _CELLS_PER_SECOND
+    return float(rows * columns) * rounds * folds / _CELLS_PER_SECOND
 
 
 def check_budget(budget: Decimal | None, price_of_one: Decimal) -> None:

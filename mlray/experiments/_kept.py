@@ -25,6 +25,13 @@ class Shelf:
             return self._sign * math.inf
         return None if len(self._kept) < size else self._kept[-1].trial.score
 
+    @property
+    def model_threshold(self) -> float | None:
+        """The same for a model: there is room for fewer."""
+        if not self._models:
+            return self._sign * math.inf
+        return None if len(self._kept) < self._models else self._kept[self._models - 1].trial.score
+
     def put(self, trial: Trial, predictions: bytes, model: bytes) -> None:
         """Keep what `trial` left behind, if it belongs to the best; a trial that left nothing takes no room."""
         if trial.score is None or not (predictions or model):

@@ -165,7 +165,7 @@ def _coded(y: Array, task: Task) -> tuple[Array, tuple[Any, ...]]:
             [f"The answers of a {task} question are numbers; one of them is '{y[0]}'."],
             remedy="For classes the task is 'multiclass'.",
         )
-    return y.astype(np.float32), ()
+    return y.astype(np.float64), ()
 
 
 def _weighed(y: Array, task: Task, of: ClassWeights, own: Array | None) -> Array:

@@ -32,9 +32,11 @@ class Pack:
 
     orders: tuple[Order, ...]
     cuts: Mapping[int, float] = field(default_factory=dict)
-    """Rung → the score that must be reached there, as known when the pack was made; rungs without one stop nobody."""
+    """Rung → what must be promised there (see `_halving`), as known when the pack was made."""
     keep: float | None = None
-    """A finished trial whose score is better brings its predictions and its model along; None brings them always."""
+    """A trial that ends with a better score brings its predictions along; None brings them always."""
+    keep_model: float | None = None
+    """The same for its model."""
     allowance: float | None = None
     """Lane seconds that money and time have left; a lane stops by itself at the next look after them."""
     stream: bool = False

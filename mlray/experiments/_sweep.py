@@ -124,6 +124,7 @@ class Sweep:
             orders=tuple(running.order for running in taken),
             cuts=self._rungs.cuts(),
             keep=self._shelf.threshold,
+            keep_model=self._shelf.model_threshold,
             allowance=allowance,
             stream=lane not in self._known_lanes,
         )

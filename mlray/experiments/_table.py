@@ -31,9 +31,8 @@ def column(values: Any) -> Array:  # noqa: ANN401 (a list, an array, or a column
     """
     found = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
     if found.dtype.kind == "O" and hasattr(values, "isna"):
-        found = np.where(
-            values.isna(), None, found
-        )  # the gaps of pandas can be compared with nothing, themselves included
+        # The gaps of pandas can be compared with nothing, themselves included.
+        found = np.where(values.isna(), np.array(None), found)
     if found.ndim != 1:
         raise DataError(f"A column has one value for each row; this one has the shape {found.shape}.")
     return np.asarray(found)

@@ -22,6 +22,8 @@ __all__ = ["FREE", "Permit", "Worker", "merged", "side_by_side"]
 LATENCY_ROWS = 1_000
 """Rows of one request when a model's latency is measured."""
 LATENCY_CALLS = 5
+LONGEST = 500
+"""Characters of an error that are kept."""
 
 
 MEMORY_SHARE = 0.5
@@ -85,6 +87,12 @@ class _Course:
     def best(self, *, higher: bool) -> float:
         scores = [look.score for look in self.looks]
         return max(scores) if higher else min(scores)
+
+
+def _in_short(problem: Exception) -> str:
+    """Return the kind of an error and its first line: some libraries add the addresses of their own code below."""
+    lines = str(problem).strip().splitlines()
+    return f"{type(problem).__name__}: {lines[0][:LONGEST] if lines else 'no reason given'}"
 
 
 def _stretches(wanted: Mapping[int, int], ends: Sequence[int]) -> Iterator[list[int]]:
@@ -219,7 +227,7 @@ class Worker:
                     yield self._ended(course, (), pack, learner, runs, told, cut=True)
                     return
         except Exception as problem:  # noqa: BLE001 (whatever a trainer raises is the trial's result)
-            yield replace(told(), done=True, error=f"{type(problem).__name__}: {problem}")
+            yield replace(told(), done=True, error=_in_short(problem))
 
     def _params(self, order: Order) -> Mapping[str, Any]:
         """Return the order's parameters, and the device where it is not the CPU."""
@@ -270,16 +278,17 @@ class Worker:
     ) -> Shown:
         """Return the last word on an order, with its predictions and its model where somebody wants them."""
         best = course.best(higher=self._higher)
-        sign = 1.0 if self._higher else -1.0
-        wanted = pack.keep is None or sign * best > sign * pack.keep
         last = replace(told(), looks=looks, done=True, cut=cut)
-        if wanted and course.predictions is not None:
-            # Of several folds there is no one model.
-            model = runs[0].content() if len(runs) == 1 else b""
-            last = replace(last, predictions=course.predictions.tobytes(), model=model)
+        if course.predictions is not None and self._beats(best, pack.keep):
+            last = replace(last, predictions=course.predictions.tobytes())
+        if len(runs) == 1 and self._beats(best, pack.keep_model):  # of several folds there is no one model
+            last = replace(last, model=runs[0].content())
         if "latency" in self._objectives:
             last = replace(last, objectives={"latency": self._latency(learner, runs[0])})
         return last
+
+    def _beats(self, score: float, threshold: float | None) -> bool:
+        return threshold is None or (score > threshold if self._higher else score < threshold)
 
     def _latency(self, learner: Trainer, run: Run) -> float:
         """Return the milliseconds that the model takes for a thousand rows: the median of some calls."""

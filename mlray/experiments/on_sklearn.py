@@ -42,8 +42,8 @@ class HistGradientBoosting:
         return _Rows(problem, _with_values(problem.train_x))
 
     def start(self, prepared: "_Rows", params: Params, seed: int, threads: int) -> Run:
-        """Begin a configuration."""
-        return _Rounds(prepared, params, seed, threads)
+        """Begin a configuration; it knows CPUs only, so that a `device` says nothing to it."""
+        return _Rounds(prepared, {name: params[name] for name in params if name != "device"}, seed, threads)
 
     def load(self, content: bytes) -> Model:
         """Return the model. Reading a pickle can run code: only content whose signature was verified."""
@@ -80,8 +80,9 @@ class Estimator:
         return _Rows(problem, problem.train_x)
 
     def start(self, prepared: "_Rows", params: Params, seed: int, threads: int) -> Run:
-        """Begin a configuration."""
-        return _Shares(prepared, _configured(self._template, params, seed, threads), threads)
+        """Begin a configuration; a `device` is left out where the estimator knows none."""
+        own = {name: params[name] for name in params if name != "device" or name in self.known}
+        return _Shares(prepared, _configured(self._template, own, seed, threads), threads)
 
     def load(self, content: bytes) -> Model:
         """Return the model. Reading a pickle can run code: only content whose signature was verified."""

@@ -6,6 +6,7 @@ others: {maximum: {cpu: 8}}
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
@@ -16,7 +17,9 @@ from mlray.leases._terms import Resources, Terms
 
 __all__ = ["Shares", "read_shares", "read_terms", "terms_json"]
 
-_UNITS = {"": 1, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(" + "|".join(name for name in _UNITS if name) + ")?")
 _AMOUNTS = ("cpu", "gpu", "memory")
 _TERMS = ("guarantee", "weight", "maximum", "priority")
 
@@ -104,17 +107,12 @@ def _amounts(given: object, where: str, missing: float, faults: list[str]) -> Re
 
 def _number(value: object, where: str, faults: list[str]) -> float:
     """Return an amount; bytes may carry a unit."""
-    number, unit = value, ""
-    if isinstance(value, str):
-        digits, _, unit = value.strip().partition(" ")
-        try:
-            number = float(digits)
-        except ValueError:
-            number = None
-    if isinstance(number, bool) or not isinstance(number, int | float) or unit not in _UNITS or math.isnan(number):
+    found = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
+    number = float(found[1]) * _UNITS[found[2] or ""] if found is not None else value
+    if isinstance(number, bool) or not isinstance(number, int | float) or math.isnan(number):
         faults.append(f"{where}: {value!r} is no amount; write a number, of bytes also with a unit such as '16 GiB'.")
         return 0.0
-    return float(number * _UNITS[unit])
+    return float(number)
 
 
 def _mapping(given: object, where: str, known: tuple[str, ...] | None, faults: list[str]) -> Mapping[str, object]:

@@ -72,11 +72,10 @@ class Standing:
         """Return it as a table in text.
 
         >>> Standing((), ()).lines()
-        ['No tenant holds or wants anything; no node is known.']
+        ['No tenant holds or wants anything; nodes: 0.']
         """
         if not self.tenants:
-            nodes = f"{len(self.nodes)} nodes are free" if self.nodes else "no node is known"
-            return [f"No tenant holds or wants anything; {nodes}."]
+            return [f"No tenant holds or wants anything; nodes: {len(self.nodes)}."]
         said = [f"{'tenant / sweep':<28} {'share':>6} {'lanes':>6} {'waiting':>8} {'wait s':>7} {'lane s':>9}"]
         for tenant in self.tenants:
             lanes, waiting = sum(s.lanes for s in tenant.sweeps), sum(s.waiting for s in tenant.sweeps)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from mlray.clock import SystemClock
 from mlray.errors import MlrayError, UnavailableError
@@ -46,6 +46,10 @@ class Desk:
     def __reduce__(self) -> tuple[Any, ...]:
         """Arrive in another process as a fresh desk: leases belong to the process that asked for them."""
         return (Desk, ())
+
+    def prepare(self) -> None:
+        """Have the broker started, without waiting until it is there: the first on a cluster takes seconds."""
+        self._broker()
 
     def acquire(
         self,
@@ -210,7 +214,7 @@ class Desk:
     def _send(self, method: str, *arguments: Any) -> None:
         try:
             getattr(self._broker(), method).remote(*arguments)
-        except (RayActorError, MlrayError):
+        except (RayError, MlrayError):
             self._handle = None
 
     def _call(self, method: str, *arguments: Any, patience: float = 0.0, otherwise: Any = None) -> Any:
@@ -225,6 +229,9 @@ class Desk:
             except RayActorError:
                 self._handle = None
                 time.sleep(_AGAIN)
+            except RayError as error:
+                message = f"The broker of leases cannot be reached: {type(error).__name__}."
+                raise UnavailableError(message, remedy="`mlray status` tells what is up.") from error
         return otherwise
 
     def _broker(self) -> Any:

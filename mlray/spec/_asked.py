@@ -1,7 +1,7 @@
 """The section `model`, asked for from Python: the same keys, the same faults, without a file."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -23,7 +23,7 @@ def model_of(values: Mapping[str, object]) -> Model:
     >>> model_of({"trials": 3, "time": "10 minutes"}).seconds
     600.0
     """
-    given = frozen(dict(values))
+    given = frozen(cast("Any", dict(values)))
     try:
         return Model.model_validate(given, strict=True)
     except ValidationError as error:

@@ -294,7 +294,7 @@ bodies = json_values | st.fixed_dictionaries(
 
 
 class TestNeverFails:
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
     @given(body=bodies, action=st.sampled_from(["infer", "feedback", "versions/1/infer"]))
     def test_whatever_json_comes_is_answered_with_200_or_a_4xx(self, shared: Endpoints, body: Any, action: str) -> None:
         content = json.dumps(body).encode()
@@ -304,20 +304,20 @@ class TestNeverFails:
         assert answer.status_code == 200 or 400 <= answer.status_code < 500, answer.text
         assert answer.status_code == 200 or answer.json()["error"]["message"]
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(row=st.fixed_dictionaries(dict.fromkeys(COLUMNS, json_values)))
     def test_whatever_values_come_are_answered_with_200_or_a_4xx(self, shared: Endpoints, row: dict[str, Any]) -> None:
         content = json.dumps(request(1, **{name: [value] for name, value in row.items()})).encode()
         answer = shared.http.post(INFER, content=content, headers={"content-type": "application/json"})
         assert answer.status_code == 200 or 400 <= answer.status_code < 500, answer.text
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(body=st.binary(max_size=60))
     def test_whatever_bytes_come_are_answered_with_a_4xx(self, shared: Endpoints, body: bytes) -> None:
         answer = shared.http.post(INFER, content=body, headers={"content-type": "application/json"})
         assert 400 <= answer.status_code < 500
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(table=st.dictionaries(st.sampled_from([*Endpoint.__dataclass_fields__, "other"]), json_values, max_size=6))
     def test_whatever_table_comes_is_refused_with_a_4xx(self, shared: Endpoints, table: dict[str, Any]) -> None:
         content = json.dumps(table).encode()
@@ -325,7 +325,7 @@ class TestNeverFails:
         assert 400 <= answer.status_code < 500
         assert shared.http.get(ENDPOINT).json()["live"] == 1
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         path=st.lists(
             st.sampled_from(["v2", "models", "flights", "infer", "versions", "1", "%00", "..", "ü"]), max_size=6

@@ -1,4 +1,4 @@
-"""What every storage must do: one suite for folders and for buckets (moto's S3, a real server on this machine)."""
+"""What every storage must do: one suite for folders and for buckets (moto's S3 and Azurite, servers on this machine)."""
 
 import pickle
 import threading
@@ -15,6 +15,7 @@ from mlray.data._catalog import Catalog
 from mlray.data.store import Info, LocalStorage, open_storage
 from mlray.data.table import Table
 from mlray.errors import DataError, InputError, StoreError
+from tests.azure import ACCOUNT, KEY, azurite, blobs
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,22 @@ def bucket():
     server.stop()
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(scope="module")
+def container(tmp_path_factory):
+    if not azurite():
+        pytest.skip("no Azurite here; its npm package brings it")
+    with blobs("rows", tmp_path_factory.mktemp("azurite")) as address:
+        yield address
+
+
+@pytest.fixture(params=["folder", "bucket", "azure"])
 def url(request, tmp_path, monkeypatch):
     if request.param == "folder":
         return str(tmp_path / "store")
+    if request.param == "azure":
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", ACCOUNT)
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", KEY)
+        return f"az://rows/{tmp_path.name}?endpoint={request.getfixturevalue('container')}&max_retries=0"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     endpoint = request.getfixturevalue("bucket")
@@ -149,7 +162,7 @@ def test_a_table_lives_in_any_storage(url):
     assert table.read("good")["x"].to_pylist() == [1.0, 2.0, 3.0]
     assert store.tables() == ["t"]
     assert all(store.verify(version) for version in store.versions("t"))
-    if url.startswith("s3"):
+    if url.startswith(("s3", "az")):
         with pytest.raises(StoreError, match="is no folder"):
             store.path("0" * 64)
 

@@ -110,14 +110,14 @@ def damaged(draw):
     return kind, bytes(content)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(damaged())
 def test_a_damaged_file_is_read_or_refused_by_name(case):
     kind, content = case
     outcome(f"orders-1.{kind}", content)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(kind=st.sampled_from(["parquet", "csv", "jsonl", "csv.gz", "jsonl.gz"]), content=st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_by_name(kind, content):
     outcome(f"orders-1.{kind}", content)

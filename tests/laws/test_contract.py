@@ -77,7 +77,7 @@ def accepted(found):
         return None
 
 
-@settings(deadline=None)
+@settings(max_examples=60)
 @given(found=rows, cut=st.integers(0, 8))
 def test_a_file_a_batch_and_a_request_in_a_source_s_words_give_the_same_answer(found, cut):
     whole = CONTRACT.apply(table(found), OLD)
@@ -92,7 +92,6 @@ def test_a_file_a_batch_and_a_request_in_a_source_s_words_give_the_same_answer(f
         assert sum(part.mapped.get(name, 0) for part in parts) == whole.mapped[name]
 
 
-@settings(deadline=None)
 @given(
     zone=st.sampled_from(ZONES),
     found=st.lists(st.datetimes(datetime(1905, 1, 1), datetime(2090, 1, 1)), min_size=1, max_size=30),  # noqa: DTZ001
@@ -150,7 +149,7 @@ def contracts(draw):
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=contracts())
 def test_a_contract_that_is_written_reads_as_the_same_terms(data):
     read = parse_contract(contract_text(data, target=True), "x").data

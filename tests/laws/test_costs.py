@@ -89,7 +89,7 @@ class Month(RuleBasedStateMachine):
         self.journal.verify()
 
 
-Month.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Month.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 test_admission_keeps_the_budget = Month.TestCase
 
 operations = st.lists(st.tuples(st.sampled_from(["promise", "settle", "release"]), works, money), max_size=12)

@@ -81,7 +81,6 @@ def accepted(contract, found):
         return None
 
 
-@settings(deadline=None)
 @given(found=rows)
 def test_a_file_a_batch_and_a_request_give_the_same_answer(found):
     contract = Contract.compile(DATA)
@@ -94,7 +93,7 @@ def test_a_file_a_batch_and_a_request_give_the_same_answer(found):
         assert together.equals(kept.combine_chunks())
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(found=rows)
 def test_a_csv_file_gives_the_same_answer_as_a_parquet_file(found):
     contract = Contract.compile(DATA)
@@ -107,7 +106,7 @@ def test_a_csv_file_gives_the_same_answer_as_a_parquet_file(found):
     assert one.reasons == two.reasons
 
 
-@settings(deadline=None)
+@settings(max_examples=60)
 @given(found=rows, cut=st.integers(0, 8))
 def test_rows_are_judged_one_by_one(found, cut):
     contract = Contract.compile(DATA)
@@ -157,7 +156,7 @@ def read_up_to(folder, store, hours):
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=20)
 @given(files=st.lists(events, min_size=1, max_size=3), ends=st.sets(st.integers(1, 8), max_size=4))
 def test_reading_step_by_step_comes_to_the_same_as_reading_at_once(files, ends):
     folder = Path(tempfile.mkdtemp())

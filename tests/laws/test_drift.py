@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mlray.monitoring.alarms import Alarm, State, advance
@@ -49,7 +49,6 @@ def test_distances_see_shares_not_sizes(p, q, times):
 values = st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=2, max_size=60)
 
 
-@settings(deadline=None)
 @given(before=values, now=values, seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_the_rows_does_not_matter(before, now, seed):
     shuffled = np.random.default_rng(seed).permutation(len(now))
@@ -58,7 +57,6 @@ def test_the_order_of_the_rows_does_not_matter(before, now, seed):
     assert report(first, tables[0]) == report(first, tables[1])
 
 
-@settings(deadline=None)
 @given(before=values)
 def test_rows_never_drift_from_themselves(before):
     table = pa.table({"x": pa.array(before, pa.float64())})

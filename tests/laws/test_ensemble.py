@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlray.experiments.after._ensemble import MOST, best_single, blend, ensemble, greedy
+from mlray.experiments.after._ensemble import LEAST, MOST, best_single, blend, ensemble, greedy
 from mlray.experiments.after._truth import Part, Truth
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(deadline=None, max_examples=15)
 METRICS = {
     "binary": ("auc", "accuracy", "log_loss", "brier"),
     "multiclass": ("accuracy", "log_loss", "auc"),
@@ -92,7 +92,9 @@ def _by_enumeration(predictions, truth, steps, most):
     path, seen = [], []
     for _ in range(steps):
         nexts = [[*path, number] for number in sorted(predictions) if len({*path, number}) <= most]
-        path = max(nexts, key=lambda taken: truth.gain(sum(predictions[one].astype(float) for one in taken) / len(taken)))
+        path = max(
+            nexts, key=lambda taken: truth.gain(sum(predictions[one].astype(float) for one in taken) / len(taken))
+        )
         seen.append(path)
     best = max(seen, key=lambda taken: truth.gain(sum(predictions[one].astype(float) for one in taken) / len(taken)))
     return [(number, best.count(number) / len(best)) for number in set(best)]
@@ -110,6 +112,8 @@ def test_an_ensemble_is_better_than_the_best_single_and_says_what_it_scores(case
     mixed = truth.score_of(truth.gain(blend(predictions, built.weights)))
     assert mixed == pytest.approx(built.score, rel=1e-6, abs=0.03 if truth.task == "ranking" else 1e-6)
     assert len(built.weights) > 1
+    if truth.task != "ranking":
+        assert min(share for _, share in built.weights) >= LEAST
 
 
 @quick

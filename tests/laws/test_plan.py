@@ -35,7 +35,7 @@ def finished(parts):
     return SUMS.finish(SUMS.merge([SUMS.partial(batch(part)) for part in parts]))
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(rows=st.lists(ROW, min_size=1, max_size=40), cuts=st.lists(st.integers(0, 40), max_size=6), data=st.data())
 def test_any_split_in_any_order_gives_the_same(rows, cuts, data):
     ends = [0, *sorted(cuts), len(rows)]
@@ -55,7 +55,7 @@ def test_any_split_in_any_order_gives_the_same(rows, cuts, data):
                 assert one[name] == two[name]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rows=st.lists(ROW, min_size=1, max_size=30))
 def test_aggregates_are_those_of_the_rows(rows):
     groups = {}
@@ -77,7 +77,7 @@ def test_aggregates_are_those_of_the_rows(rows):
         )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(values=st.lists(st.floats(-1, 1), min_size=2, max_size=30))
 def test_spread_around_a_large_number_keeps_its_digits(values):
     sums = Aggregate.of([], {"std": ("x", "std")})
@@ -87,7 +87,7 @@ def test_spread_around_a_large_number_keeps_its_digits(values):
     assert found == pytest.approx(statistics.stdev(far), rel=1e-6, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(words=st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=20))
 def test_groups_of_a_dictionary_are_those_of_its_text(words):
     sums = Aggregate.of(["word"], {"rows": "count", "most": ("word", "max")})

@@ -36,7 +36,6 @@ def merged(profiles):
     return first
 
 
-@settings(deadline=None)
 @given(rows=st.lists(row, max_size=40), seen=st.lists(row, max_size=20), cuts=st.lists(st.integers(0, 40), max_size=5))
 def test_any_partition_in_any_order_gives_the_same_bits(rows, seen, cuts):
     reference = Reference.of(table(seen))
@@ -47,7 +46,7 @@ def test_any_partition_in_any_order_gives_the_same_bits(rows, seen, cuts):
     assert merged(parts[::-1]).to_json() == profile(table(rows[::-1]), reference).to_json()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(a=st.lists(row, max_size=15), b=st.lists(row, max_size=15), c=st.lists(row, max_size=15))
 def test_merging_is_associative_and_commutative(a, b, c):
     reference = Reference.of(table(a + b))
@@ -56,7 +55,6 @@ def test_merging_is_associative_and_commutative(a, b, c):
     assert one.merge(two) == two.merge(one)
 
 
-@settings(deadline=None)
 @given(rows=st.lists(row, max_size=40), seen=st.lists(row, min_size=1, max_size=20))
 def test_no_row_is_lost_or_counted_twice(rows, seen):
     counted = profile(table(rows), Reference.of(table(seen)))
@@ -68,7 +66,6 @@ def test_no_row_is_lost_or_counted_twice(rows, seen):
     assert Profile.from_json(counted.to_json()) == counted
 
 
-@settings(deadline=None)
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=40))
 def test_cells_keep_the_order_of_values(values):
     reference = Reference.of(pa.table({"x": values}))

@@ -106,7 +106,7 @@ def recovered(store: Store, version) -> pa.Table | None:
         return None
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck), phases=PHASES)
 @given(
     st.booleans(), st.lists(edits, min_size=2, max_size=9), st.lists(squashes, min_size=1, max_size=6), st.booleans()
 )
@@ -148,7 +148,7 @@ def test_a_squashed_version_comes_back_exactly_or_is_refused(keyed, history, wan
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
+@settings(max_examples=300, suppress_health_check=list(HealthCheck), phases=PHASES)
 @given(
     st.booleans(), st.lists(edits, min_size=2, max_size=16), st.lists(squashes, min_size=1, max_size=10), st.booleans()
 )

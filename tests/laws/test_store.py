@@ -214,7 +214,7 @@ EDITS = [
 ]
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_every_version_reads_back_what_a_list_of_rows_says(data):
     with tempfile.TemporaryDirectory() as folder:
@@ -260,7 +260,7 @@ def check_bounds(version, rows):
 flat = st.sampled_from([name for name in VALUES if name != "l"])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data(), names=st.lists(flat, min_size=1, max_size=3, unique=True))
 def test_keys_of_any_types_are_found_as_a_dictionary_finds_them(data, names):
     row = st.tuples(*(st.none() | VALUES[name] for name in names))
@@ -272,7 +272,7 @@ def test_keys_of_any_types_are_found_as_a_dictionary_finds_them(data, names):
     assert found.tolist() == [places.get(tuple(map(bits, one)), -1) for one in asked]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data(), name=st.sampled_from(list(VALUES)))
 def test_values_differ_where_their_bits_do(data, name):
     pairs = data.draw(st.lists(st.tuples(st.none() | VALUES[name], st.none() | VALUES[name]), max_size=10))

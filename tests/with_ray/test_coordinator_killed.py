@@ -1,5 +1,6 @@
 """Kill the coordinator's process at each point of a training and let Ray bring it back."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from tests.projects import START, small_project
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
-def test_a_killed_coordinator_loses_no_decision_and_trains_once(point, tmp_path, ray_session):
+def test_a_killed_coordinator_loses_no_decision_and_trains_once(point, tmp_path, ray_session, empty_database):
     from mlray.coordinator import on_ray
 
     name = f"killed-{point.replace('_', '-')}"
     folder = small_project(tmp_path / name, name=name)
     marker = tmp_path / "hit"
     project = mlray.open(folder)
+    shutil.copy(empty_database, project.space.folder() / "mlflow.db")
     now = START.replace(day=21)
     project.ingest()
     url = project._serve(kept=False)

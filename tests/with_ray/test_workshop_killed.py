@@ -1,6 +1,7 @@
 """Kill the workshop's process during a training: whoever waits for it does not notice, but for the time."""
 
 import os
+import shutil
 import signal
 
 import pytest
@@ -12,10 +13,11 @@ from tests.projects import START, small_project
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_killed_workshop_begins_again_and_brings_one_model(tmp_path, ray_session):
+def test_a_killed_workshop_begins_again_and_brings_one_model(tmp_path, ray_session, empty_database):
     from mlray.coordinator import on_ray
 
     project = mlray.open(small_project(tmp_path / "workshop-killed", name="workshop-killed"))
+    shutil.copy(empty_database, project.space.folder() / "mlflow.db")
     dataset = project.ingest()
     project.connect()
     shop = on_ray.workshop(project.folder)

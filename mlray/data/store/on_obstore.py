@@ -18,8 +18,8 @@ __all__ = ["ObjectStorage"]
 
 PART = 16 * 1024 * 1024
 """Bytes of one part of an upload; larger files go up in several at a time."""
-_WRITER = "mlray-writer"
-"""The object's attribute that tells who created it."""
+_WRITER = "mlraywriter"
+"""The object's attribute that tells who created it; Azure allows no hyphen in the name of one."""
 
 
 @dataclass(frozen=True, slots=True)

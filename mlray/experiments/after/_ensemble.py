@@ -16,6 +16,8 @@ __all__ = ["MOST", "Ensemble", "best_single", "blend", "ensemble", "greedy"]
 
 MOST = 8
 """Each member is one more model that answers every request, so a blend has no more of them."""
+LEAST = 0.05
+"""A smaller share moves no score that one could see, and costs as much of every request."""
 STEPS = 40
 """One step is a fortieth of the weight at most: finer weights follow the noise."""
 PATIENCE = 8
@@ -113,11 +115,15 @@ def ensemble(predictions: Mapping[int, Array], truth: Truth, seed: int) -> Ensem
         return None
     first = sorted(few, key=lambda number: -short.gain(few[number]))[:FIRST]
     single = max(truth.gain(usable[number]) for number in first)
-    paths = [_unscaled(path, scales) for path in (_bagged(few, short, seed), greedy(few, short))]
+    paths = [_unscaled(_trimmed(path), scales) for path in (_bagged(few, short, seed), greedy(few, short))]
     gain, weights = max(((truth.gain(blend(usable, path)), path) for path in paths), key=lambda pair: pair[0])
     if gain <= single or len(weights) < 2:
         return None
     return Ensemble(weights, truth.score_of(gain), truth.score_of(single))
+
+
+def _trimmed(shares: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    return [(number, share) for number, share in shares if share >= LEAST]
 
 
 def _unscaled(shares: Sequence[tuple[int, float]], scales: Mapping[int, float]) -> tuple[tuple[int, float], ...]:

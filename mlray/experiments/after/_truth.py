@@ -48,7 +48,7 @@ class Truth:
     @classmethod
     def of(cls, problem: Problem) -> Self:
         """Return the validation answers of `problem`; with folds those of each fold, in their order."""
-        parts = (Part(problem.valid_y, problem.valid_w, problem.valid_groups),)
+        parts: tuple[Part, ...] = (Part(problem.valid_y, problem.valid_w, problem.valid_groups),)
         if problem.folds:
             learnt = Part(problem.train_y, problem.train_w, problem.train_groups)
             parts = tuple(learnt.at(choose) for _, choose in problem.folds)

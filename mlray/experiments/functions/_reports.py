@@ -36,8 +36,10 @@ def direction(metric: str, mode: str | None) -> Direction:
     >>> direction("val_loss", None), direction("speed", "max")
     ('min', 'max')
     """
-    if mode == "max" or mode == "min":  # noqa: PLR1714 (mypy narrows this form)
-        return mode
+    if mode == "max":
+        return "max"
+    if mode == "min":
+        return "min"
     if mode is not None:
         raise InputError(f"mode is '{mode}'.", remedy="Write 'max' or 'min'.")
     word = metric.lower().replace("-", "_").replace("/", "_").rpartition("_")[2]

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray import tune
@@ -97,7 +97,7 @@ def run(job: Job, state: Sweep, *, folder: Path | None, progress: Progress, bega
     journal = folder / f"{state.plan.name}.jsonl" if folder else None
     conductor = _Conductor(job, state, journal, progress, lambda: began + clock.ticks() - origin)
     hold = Hold(job.tenant, state.plan.name, job.needs)
-    scheduler = job.scheduler or tune.schedulers.FIFOScheduler()
+    scheduler = job.scheduler or cast("Any", tune.schedulers).FIFOScheduler()
     scheduler.set_search_properties(job.reports.metric, "max" if state.plan.higher else "min")
     settings = {
         **FAST,
@@ -301,7 +301,7 @@ class _Stopping(tune.Stopper):
 def _nodes() -> dict[str, Mapping[str, float]]:
     """Return the living nodes and what each has in all; the resource that names a node is its key."""
     found: dict[str, Mapping[str, float]] = {}
-    for node in ray.nodes():
+    for node in cast("Any", ray).nodes():
         if node["Alive"]:
             key = next((name for name in node["Resources"] if name.startswith("node:") and "internal" not in name), "")
             found[key or str(node["NodeID"])] = node["Resources"]

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import ray
@@ -19,6 +19,10 @@ from mlray.leases.on_ray import Desk
 
 __all__ = ["Lane"]
 
+CLAIM = 0.001
+"""CPUs that a lane claims from Ray: what it really uses, it asks a lease for."""
+NODE = "ray.io/node-id"
+"""The label by which Ray knows each node."""
 TELL_EVERY = 2.0
 """Seconds of work after which a lane reports, where nobody waits for each rung."""
 KEPT = 2
@@ -30,6 +34,15 @@ class Lane(tune.Trainable):
 
     _workers: ClassVar[dict[str, Worker]] = {}
     _desk: ClassVar[Desk | None] = None
+
+    @classmethod
+    def default_resource_request(cls, config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+        """Return what a lane claims: a trace of CPU, its GPUs, and its place, where there are several nodes."""
+        bundle: dict[str, float] = {"CPU": CLAIM}
+        if config.get("gpus"):
+            bundle["GPU"] = config["gpus"]
+        place: dict[str, Any] = {"bundle_label_selector": [{NODE: config["node"]}]} if config.get("node") else {}
+        return tune.PlacementGroupFactory([bundle], **place)
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin with the first job."""
@@ -55,7 +68,7 @@ class Lane(tune.Trainable):
         """Drop what is under way: Tune ends a trial between two steps, without a word."""
         stream, self._stream = getattr(self, "_stream", None), None
         if stream is not None:
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
         permit, self._permit = getattr(self, "_permit", None), None
         if permit is not None:
             permit.give()

@@ -163,7 +163,8 @@ class Hall:
 
     def _packed(self, slot: Slot, course: Course, task: Task) -> "_Running | Wait | None":
         """Return what the lane in `slot` is to do for `course`; how long to wait, or None, when there is nothing."""
-        packs, lanes = [], {}
+        packs: list[Pack] = []
+        lanes: dict[int, str] = {}
         for seat in range(task.width):
             lane = f"{slot.lane}+{seat}" if seat else slot.lane
             answer = course.next_pack(lane)

@@ -4,7 +4,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
@@ -35,10 +35,6 @@ _FAST = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 
-_NODE = "ray.io/node-id"
-"""The label by which Ray knows each node."""
-CLAIM = 0.001
-"""CPUs that a lane claims from Ray: what it really uses, it asks a lease for."""
 LOOK_EVERY = 5.0
 """Seconds between two looks which nodes there are."""
 
@@ -105,7 +101,8 @@ class Pool:
     def _tune(self, folder: str) -> None:
         conductor = _Conductor(self.hall, lambda: _slots(self.shape), self._started)
         tuner = tune.Tuner(
-            tune.with_resources(Lane, _claim(self.shape)),
+            Lane,
+            param_space={"gpus": self.shape.gpus},
             tune_config=tune.TuneConfig(
                 search_alg=conductor,
                 scheduler=_Scheduler(self.hall),
@@ -152,19 +149,6 @@ def close_pools() -> None:
         _pools.clear()
     for pool in pools:
         pool.close()
-
-
-def _claim(shape: Shape) -> Callable[[Mapping[str, Any]], tune.PlacementGroupFactory]:
-    """Return what a lane claims: a trace of CPU, its GPUs, and its place, where there are several nodes."""
-
-    def of(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-        bundle: dict[str, float] = {"CPU": CLAIM}
-        if shape.gpus:
-            bundle["GPU"] = shape.gpus
-        place = {"bundle_label_selector": [{_NODE: config["node"]}]} if config.get("node") else {}
-        return tune.PlacementGroupFactory([bundle], **place)
-
-    return of
 
 
 def _slots(shape: Shape) -> list[Slot]:
@@ -290,7 +274,7 @@ class _Scheduler(FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._hall = hall
 
-    def choose_trial_to_run(self, tune_controller: Any) -> None:  # noqa: ARG002
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
         """Choose nobody: Tune takes pending trials in their order by itself.
 
         Told to run the one whose lane still boots, it would give it the first lane that comes free and end the one that

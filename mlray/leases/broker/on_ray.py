@@ -12,7 +12,7 @@ import ray
 
 from mlray.clock import SystemClock
 from mlray.errors import MlrayError
-from mlray.leases._book import Answer, Book, Claim, Word
+from mlray.leases._book import QUIET, Answer, Book, Claim, Word
 from mlray.leases._demand import Want
 from mlray.leases._nodes import leasable, size
 from mlray.leases._shares import Shares, read_shares
@@ -27,6 +27,9 @@ NAME, NAMESPACE = "mlray-leases", "mlray"
 _TICK = 0.5
 _SAMPLE = 1.0
 _SAVE = 10.0
+_ASK = 5.0
+_LATELY = 60.0
+"""Seconds after which nobody works any more under leases of a broker that is gone."""
 _HEARD = 5.0
 """Seconds for which a call to wake up is heard by who rests only afterwards."""
 
@@ -44,8 +47,10 @@ class Broker:
         self._sampled = self._saved = float("-inf")
         self._shares: tuple[str, float] | None = None
         self._asked: list[dict[str, float]] = []
-        if ray.get_runtime_context().was_current_actor_reconstructed:
-            self._restore()
+        self._asked_at = float("-inf")
+        self._busy = False
+        context = ray.get_runtime_context()
+        self._restore(reconstructed=bool(context.get_actor_id() and context.was_current_actor_reconstructed))
 
     # Leases.
 
@@ -173,10 +178,12 @@ class Broker:
             dead = await asyncio.to_thread(_dead, silent) if silent else ()
             self._book.expire(dead, self._clock.ticks())
             self._pump()
-        await self._ask_for_nodes()
+        await self._ask_for_nodes(now)
         if now - self._saved >= _SAVE:
             self._read_shares()
-            await self._save()
+            # Once more when all has ended, and then no more.
+            if not self._book.idle or self._busy:
+                await self._save()
 
     async def _sample(self, age: float) -> None:
         """Ask Ray what it holds for others, if that is not known already and younger than `age` seconds."""
@@ -188,12 +195,12 @@ class Broker:
         if sizes:
             self._book.offer(free, sizes, self._clock.ticks())
 
-    async def _ask_for_nodes(self) -> None:
+    async def _ask_for_nodes(self, now: float) -> None:
         """Ask the autoscaler for what sweeps could use. Who never asked says nothing: people may ask on their own."""
         asked = self._book.bundles()
-        if asked == self._asked:
+        if asked == self._asked or (asked and now - self._asked_at < _ASK):
             return
-        self._asked = asked
+        self._asked, self._asked_at = asked, now
         await asyncio.to_thread(_request, asked)
 
     def _read_shares(self) -> None:
@@ -216,15 +223,18 @@ class Broker:
         self._book.govern(shares, self._clock.ticks())
 
     async def _save(self) -> None:
-        self._saved = self._clock.ticks()
-        kept = json.dumps(self._book.kept(self._saved)).encode()
-        await asyncio.to_thread(_keep, kept)
+        self._saved, self._busy = self._clock.ticks(), not self._book.idle
+        kept = {**self._book.kept(self._saved), "busy": self._busy, "at": self._clock.now().timestamp()}
+        await asyncio.to_thread(_keep, json.dumps(kept).encode())
 
-    def _restore(self) -> None:
+    def _restore(self, *, reconstructed: bool) -> None:
+        """Take up what an earlier broker kept, this actor or one that it replaces, and wait for its holders."""
         from ray.experimental.internal_kv import _internal_kv_get
 
-        kept = _internal_kv_get(NAME.encode(), namespace=NAMESPACE.encode())
-        self._book.restore(json.loads(kept) if kept else {}, self._clock.ticks())
+        kept = json.loads(_internal_kv_get(NAME.encode(), namespace=NAMESPACE.encode()) or "{}")
+        age = self._clock.now().timestamp() - kept.get("at", 0.0)
+        holders = reconstructed or (kept.get("busy", False) and age < _LATELY)
+        self._book.restore(kept, self._clock.ticks(), QUIET if holders else 0.0)
 
 
 def _keep(kept: bytes) -> None:
@@ -238,7 +248,7 @@ def _nodes() -> tuple[dict[str, Resources], dict[str, Resources]]:
     from ray._private.state import state
 
     sizes = {name: size(total) for name, total in state.total_resources_per_node().items()}
-    available = state.available_resources_per_node()
+    available = cast("Any", state).available_resources_per_node()
     return {name: leasable(available.get(name, {})) for name in sizes}, sizes
 
 

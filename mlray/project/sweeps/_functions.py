@@ -114,8 +114,7 @@ def _state(plan: Plan, recipe: Recipe, asked: Asked, search: Search | None) -> t
             f"The sweep {plan.name} compared by {history.plan.metric} ({history.plan.mode}), not {plan.metric}.",
             remedy="Resume it with the metric it began with, or begin a new one.",
         )
-    limits = {"trials": plan.trials, "seconds": plan.seconds, "budget": plan.budget, "plateau": plan.plateau}
-    plan = replace(history.plan, **limits)
+    plan = replace(history.plan, trials=plan.trials, seconds=plan.seconds, budget=plan.budget, plateau=plan.plateau)
     again = search or Recipe.from_json(history.model).search()
     return Sweep(plan, again, journal, history), history.seconds, journal
 

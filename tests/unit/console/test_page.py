@@ -196,7 +196,7 @@ def test_months_without_any_score_are_not_drawn(sample_story):
 def test_pictures_and_tables_have_names_for_those_who_cannot_see(page):
     outline = Outline(page)
     pictures = [attrs for attrs in outline.named("svg") if attrs.get("role") == "img"]
-    assert len(pictures) == 14
+    assert len(pictures) == 16
     assert all(attrs.get("role") == "img" or attrs.get("aria-hidden") for attrs in outline.named("svg"))
     assert len(outline.named("table")) == len(outline.named("caption"))
     assert outline.named("html") == [{"lang": "en"}]

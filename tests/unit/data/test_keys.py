@@ -24,7 +24,7 @@ COLUMNS = {
 }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data(), names=st.lists(st.sampled_from(sorted(COLUMNS)), min_size=1, max_size=4, unique=True))
 def test_a_row_is_repeated_if_and_only_if_one_above_has_its_key(data, names):
     nullable = data.draw(st.booleans())

@@ -96,3 +96,10 @@ def test_a_grid_combines_some_parameters_and_draws_the_rest():
     ]
     assert len({each.params["rate"] for each in found[:4]}) == 4
     search.tell(trial(0, found[0]))
+
+
+def test_the_last_of_a_small_space_are_found_although_chance_repeats_itself():
+    space = space_of("mine", {"depth": Range(low=1, high=300)})
+    found = asked(Random([space], 0), 301)
+    assert {each.params["depth"] for each in found[:-1]} == set(range(1, 301))
+    assert found[-1] is None

@@ -304,3 +304,18 @@ def test_a_truth_is_not_a_number():
     assert nearest(flag, "x") == 1
     assert not Dimension("x", 3, (("flag", (True,)),)).counts({"flag": 1})
     assert nearest(Dimension("kind", "always"), None) == "always"
+
+
+def test_a_trainer_of_somebody_else_names_what_it_searches():
+    own = "sklearn.linear_model:LogisticRegression"
+    assert faults(**{own: {}}) == (
+        f"model.trainers.{own}: nothing is searched; name a parameter and its range, as in `alpha: [0.01, 100, log]`.",
+    )
+    (space,) = spaces(model(**{own: {"C": [0.01, 100.0, "log"]}}))
+    assert (space.trainer, set(space.searched)) == (own, {"C"})
+
+
+def test_what_many_values_bring_is_not_counted_to_the_end():
+    many = Range(low=1, high=10**9)
+    hanging = Range(low=1, high=9, when={"many": 3})
+    assert size(space_of("mine", {"many": many, "hanging": hanging})) is None

@@ -283,6 +283,12 @@ def test_a_gpu_that_is_not_there_is_an_error_and_not_a_slow_training(asked):
         list(run.advance([2]))
 
 
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "xgboost"])
+def test_trainers_that_know_cpus_only_are_told_of_a_device_in_vain(name):
+    asked = problem(traits(name).tasks[0], device="cuda")
+    assert len(list(started(name, asked, {**SMALL[name], "device": "cuda"}).advance([20]))) == 1
+
+
 def test_an_estimator_is_given_more_and_more_rows_each_share_within_the_next():
     from mlray.experiments.on_sklearn import _Rows
 

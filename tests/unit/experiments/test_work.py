@@ -42,8 +42,14 @@ def test_the_predictions_and_the_model_come_with_the_last_word():
 
 
 def test_nobody_wants_what_is_not_among_the_best():
-    last = work(order(), pack=Pack((), keep=0.12))[-1]
+    last = work(order(), pack=Pack((), keep=0.12, keep_model=0.12))[-1]
     assert (last.predictions, last.model) == (b"", b"")
+
+
+def test_fewer_models_than_predictions_are_wanted():
+    last = work(order(), pack=Pack((), keep=0.5, keep_model=0.12))[-1]
+    assert last.predictions
+    assert not last.model
 
 
 def test_an_order_that_falls_behind_at_a_rung_is_cut_there():
@@ -164,3 +170,11 @@ def test_messages_are_merged_by_order():
 )
 def test_rows_that_fit_only_once_are_shared_by_threads(cpus, memory, threads, width):
     assert side_by_side(toys.problem(rows=1_000), cpus, memory, threads) == width
+
+
+def test_of_a_long_error_the_first_line_is_kept():
+    from mlray.experiments._work import _in_short
+
+    assert _in_short(ValueError("what\nwhere\nwho")) == "ValueError: what"
+    assert len(_in_short(ValueError("x" * 10_000))) < 600
+    assert _in_short(KeyError()) == "KeyError: no reason given"

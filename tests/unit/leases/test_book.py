@@ -291,7 +291,7 @@ def test_an_unlimited_amount_is_nothing_in_json():
 
 
 def test_an_empty_cluster_says_so():
-    assert book().standing(1).lines() == ["No tenant holds or wants anything; 1 nodes are free."]
+    assert book().standing(1).lines() == ["No tenant holds or wants anything; nodes: 1."]
 
 
 def test_a_request_that_is_repeated_waits_once():

@@ -120,6 +120,14 @@ def test_a_slip_in_the_operators_file_is_named_with_its_place(content, said):
         read_shares(content, "f")
 
 
+@pytest.mark.parametrize(
+    ("said", "amount"),
+    [("64 GiB", 64 * 2**30), ("64GB", 64e9), ("1.5 TB", 1.5e12), (5, 5), ("12", 12)],
+)
+def test_bytes_may_carry_a_unit(said, amount):
+    assert read_terms({"guarantee": {"memory": said}}, "f").guarantee == Resources(memory=amount)
+
+
 def test_every_slip_is_named_at_once():
     with pytest.raises(SpecError) as caught:
         read_shares("tenants: {a: {weight: -1}, b: {weight: x}}", "f")

@@ -1,0 +1,1 @@
+"""Learns which few configurations are strong together, before any search: `mlray/experiments/portfolio.json`."""
