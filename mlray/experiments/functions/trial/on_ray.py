@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ray import tune
 from ray.tune.trainable import wrap_function
@@ -148,7 +148,7 @@ class _Leased(tune.Trainable):
         """Give the lease back, and end."""
         self._let_go()
         with suppress(Exception) if self._failed else _as_it_is():  # it was told already
-            super().cleanup()
+            cast("Any", super()).cleanup()
 
     def _let_go(self) -> None:
         if self._lease is not None:
