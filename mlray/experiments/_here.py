@@ -1,7 +1,10 @@
 """Lanes as threads of this process: a sweep without Ray, and the first results while Ray's lanes boot."""
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Thread
 
 from mlray.experiments._course import Course
@@ -32,11 +35,14 @@ class Threads:
         *,
         until: Callable[[], bool] = lambda: False,
         leases: Sequence[Leased] = (),
+        nice: int | None = None,
     ) -> None:
         """Start `width` lanes; each leaves when the sweep is done, or between two packs once `until()` holds.
 
-        With `leases`, one for each lane, a lane works only while it has its own.
+        With `leases`, one for each lane, a lane works only while it has its own. `nice` is the priority of its threads,
+        as of processes: 19 gives way to all others.
         """
+        self._nice = nice
         self._course, self._worker, self._until = course, worker, until
         self._error: BaseException | None = None
         lanes = [(f"here/{n}", leases[n] if leases else None) for n in range(width)]
@@ -58,6 +64,7 @@ class Threads:
 
     def _lane(self, lane: str, lease: Leased | None) -> None:
         try:
+            _give_way(self._nice)
             while not self._until():
                 answer = self._course.next_pack(lane)
                 if isinstance(answer, Done):
@@ -88,6 +95,13 @@ class Threads:
         verdict = _Verdict(permit)
         for shown in self._worker.work(pack, verdict):
             verdict.go_on = self._course.shown(lane, shown)
+
+
+def _give_way(nice: int | None) -> None:
+    """Set this thread's priority; where a system knows none of threads, it is left as it is."""
+    if nice is not None and sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 class _Verdict:

@@ -139,7 +139,15 @@ def _first(course: Course, pool: Pool, task: Task, problem: Problem) -> Threads 
     width = max(1, min(cores() // task.threads, pool.hall.lanes * task.width))
     need = Resources(cpu=THREAD_CPU * task.threads)
     leases = [Leased(pool.desk, task.tenant, task.sweep, f"driver-{n}", need, backed=False) for n in range(width)]
-    return Threads(course, worker, width, until=lambda: pool.hall.ready * task.width >= width, leases=leases)
+    return Threads(
+        course,
+        worker,
+        width,
+        until=lambda: pool.hall.ready * task.width >= width,
+        leases=leases,
+        # Ray's workers run at 15: at our own priority the threads of this process would keep them from booting.
+        nice=19,
+    )
 
 
 def _room_here() -> bool:

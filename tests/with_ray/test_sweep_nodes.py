@@ -89,11 +89,15 @@ def test_a_node_that_goes_away_costs_no_trial(node):
 
 
 def test_lanes_stay_the_same_processes_on_every_node(node):
-    found = run(TREES.model_copy(update={"rounds": 200}), trials=60, name="sweep-stays", keep=60.0)
-    assert {trial.lane.partition("/")[0] for trial in found.trials} >= {node.id[:8]}
+    long = TREES.model_copy(update={"rounds": 600})
+    run(TREES, name="sweep-boots", keep=120.0)
+    until = time.monotonic() + PATIENCE
+    while len(lanes()) < 3 and time.monotonic() < until:
+        Event().wait(0.2)
     before = {process.pid for process in lanes()}
-    run(TREES.model_copy(update={"rounds": 200}), trials=60, name="sweep-stays-2", keep=60.0)
     assert len(before) == 3
+    found = run(long, trials=40, name="sweep-stays", keep=120.0)
+    assert {trial.lane.partition("/")[0] for trial in found.trials} >= {node.id[:8]}
     assert {process.pid for process in lanes()} == before
 
 

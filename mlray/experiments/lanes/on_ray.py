@@ -96,8 +96,9 @@ class Lane(tune.Trainable):
         return self._work(job)
 
     def _rest(self, job: Job) -> None:
-        with contextlib.suppress(MlrayError):
-            self.desk().rest(job.pool, job.patience)
+        if job.patience > 0:
+            with contextlib.suppress(MlrayError):
+                self.desk().rest(job.pool, job.patience)
 
     def _get_ready(self, task: Task) -> None:
         """Import and prepare before the first pack; what goes wrong here is told by the order that meets it again."""

@@ -282,6 +282,7 @@ def start() -> Any:
         lifetime="detached",
         num_cpus=0,
         resources={"node:__internal_head__": 0.001},  # the node that lives as long as the cluster
+        scheduling_strategy="DEFAULT",  # a lane that starts it lives in a placement group, which has no such resource
         max_restarts=-1,
         max_task_retries=-1,
         max_concurrency=10_000,
