@@ -110,7 +110,7 @@ def damaged(draw):
     return kind, bytes(content)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(damaged())
 def test_a_damaged_file_is_read_or_refused_by_name(case):
     kind, content = case

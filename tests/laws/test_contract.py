@@ -149,7 +149,7 @@ def contracts(draw):
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=contracts())
 def test_a_contract_that_is_written_reads_as_the_same_terms(data):
     read = parse_contract(contract_text(data, target=True), "x").data

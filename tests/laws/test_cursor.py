@@ -44,7 +44,7 @@ def found(place, version):
     return sorted(Store(place / "store").read(version)["order"].to_pylist())
 
 
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(steps=steps, keyed=st.booleans())
 def test_files_that_come_late_grow_or_move_give_every_row_once(steps, keyed):
     data = spec(lookups={}, mappings=[], source="orders-*", key=["order"] if keyed else [])
@@ -73,7 +73,7 @@ def test_files_that_come_late_grow_or_move_give_every_row_once(steps, keyed):
         assert (version.quality.kept, {*version.quality.set_aside} - {"order repeated"}) == (number, set())
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(
     batches=st.lists(st.tuples(st.lists(hours, max_size=4), hours), max_size=6),
     column=st.sampled_from(["id", "at"]),

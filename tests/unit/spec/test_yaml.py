@@ -116,8 +116,13 @@ def test_a_text_that_names_too_much_is_refused(text):
     assert f"more than {MOST_VALUES:,} values" in source.faults[0].what
 
 
-def test_thousands_of_brackets_are_refused_without_a_crash():
-    assert read_yaml("[" * 5000).faults
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("[" * 5000, "brackets are nested too deeply"), ("- " * 2000, "nested too deeply")],
+    ids=["brackets", "hyphens"],
+)
+def test_thousands_of_levels_are_refused_without_a_crash(text, told):
+    assert told in read_yaml(text).faults[0].what
 
 
 _WORDS = st.text(
