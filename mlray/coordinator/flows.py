@@ -16,7 +16,7 @@ from mlray.coordinator.challenger import quick_scores
 from mlray.coordinator.lineage import tells_of_ingestion, tells_of_training
 from mlray.coordinator.pause import refuse_paused
 from mlray.coordinator.rows import Split, example_request, labels, matrices, quiet, some_rows, split, weights
-from mlray.coordinator.searching import problem_of, search
+from mlray.coordinator.searching import problem_of, search, taken_up
 from mlray.coordinator.workspace import Workspace
 from mlray.data import ingest as ingest_rows
 from mlray.data import scan_here
@@ -142,7 +142,7 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
     parts = split(space, dataset)
     fitted, x, xv = matrices(space, parts.train, parts.valid)
     problem = problem_of(space, parts, x, xv)
-    name = new_id("sweep")
+    name, resumed = taken_up(space, order.cause, problem)
     with space.registry.tracked(space.name, name, dataset, space.spec.model.metric) as tracked:
         experiment = search(
             space,
@@ -154,6 +154,7 @@ def train(space: Workspace, order: Order, *, progress: Progress = quiet) -> Trai
             budget=order.budget,
             progress=progress,
             heard=tracked.pack,
+            resumed=resumed,
         )
     progress(order.trials, order.trials, "judging on later rows")
     chosen, card, traits, calibrated = _judge(space, parts, fitted, candidates(experiment), order.live)

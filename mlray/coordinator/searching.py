@@ -9,15 +9,18 @@ import numpy as np
 from mlray.clock import parse_duration
 from mlray.coordinator.rows import Split, labels, some_rows, weights
 from mlray.coordinator.workspace import Workspace
+from mlray.errors import JournalError
 from mlray.experiments import Fold, Heard, Problem, Wanted, k_folds, time_folds
 from mlray.experiments import earlier as earlier_trials
+from mlray.experiments import resume as reopen
 from mlray.features import Matrix
+from mlray.ids import digest_of, new_id
 from mlray.leases import Resources, Terms
 from mlray.ports import Progress
 from mlray.records import DatasetVersion, Experiment, Trial
 from mlray.spec import Claim
 
-__all__ = ["lane_price", "problem_of", "search", "terms_of"]
+__all__ = ["lane_price", "problem_of", "search", "taken_up", "terms_of"]
 
 HEARD_MODELS = 10
 """Whoever hears of a sweep is handed the models of so many of its best trials."""
@@ -79,6 +82,38 @@ def _amount(claim: Claim, missing: float) -> Resources:
         gpu=missing if claim.gpu is None else claim.gpu,
         memory=missing if claim.memory is None else float(claim.memory),
     )
+
+
+def taken_up(space: Workspace, cause: str, problem: Problem) -> tuple[str, Path | None]:
+    """Return the name of the sweep that a training for `cause` runs, and its journal where one before was cut off.
+
+    The name follows from the cause: a process that comes back finds what the one before it left behind. A sweep that
+    asked another question, whose journal is damaged, or which another process still runs, is left to itself, and the
+    cause's next name is taken.
+    """
+    if not cause:
+        return new_id("sweep"), None
+    stem, attempt = f"sweep-{digest_of([space.place, cause])[:12]}", 1
+    while True:
+        name = stem if attempt == 1 else f"{stem}-{attempt}"
+        path = space.folder("sweeps") / f"{name}.jsonl"
+        if not path.exists():
+            return name, None
+        if _goes_on(path, problem, space.spec.model.rounds):
+            return name, path
+        attempt += 1
+
+
+def _goes_on(path: Path, problem: Problem, rounds: int) -> bool:
+    try:
+        journal, history = reopen(path)
+    except JournalError:
+        return False
+    journal.close()
+    if history.plan.differs(question=problem.key, metric=problem.metric, rounds=rounds, halving=True):
+        return False
+    # One that has spent without a single score would only end so again.
+    return not history.spent_seconds or any(trial.score is not None for trial in history.trials)
 
 
 def search(  # noqa: PLR0913 (what is searched, for how much, and who listens)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from mlray.errors import InputError
 from mlray.experiments._course import Course, Heard
 from mlray.experiments._ending import check_budget, least_seconds
 from mlray.experiments._history import History
@@ -56,6 +57,7 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
     Raises:
         SpecError: a fault in the space, or a trainer that does not suit the task.
         OverBudget: the budget does not pay a single trial.
+        InputError: the sweep that is to be taken up again asked another question.
     """
     for name in model.trainers:
         suits(name, problem.task)
@@ -81,12 +83,36 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
         keep_models=wanted.keep_models,
         dataset=wanted.dataset,
         contract=wanted.contract,
+        question=problem.key,
     )
-    search, journal, history = _opened(plan, problem, model, wanted)
-    if history is not None:
-        plan = replace(
-            history.plan, trials=wanted.trials, seconds=wanted.seconds, budget=wanted.budget, lanes=wanted.lanes
+    if wanted.resumed is None:
+        search, journal = _fresh(plan, problem, model, wanted)
+        return _course(plan, search, journal, None, problem, wanted)
+    journal, history = resume(wanted.resumed)
+    try:
+        return _taken_up(plan, journal, history, problem, wanted)
+    except BaseException:
+        journal.close()  # else it would stay locked for as long as this process lives
+        raise
+
+
+def _taken_up(plan: Plan, journal: Journal, history: History, problem: Problem, wanted: Wanted) -> Course:
+    """Return the sweep of `history` as it goes on; InputError where `plan` asks another question."""
+    before = history.plan
+    differs = before.differs(question=plan.question, metric=plan.metric, rounds=plan.rounds, halving=plan.halving)
+    if differs:
+        raise InputError(
+            f"The sweep {before.name} asked another question: {differs}.",
+            remedy="Resume it with the data and the settings that it began with, or begin a new sweep.",
         )
+    plan = replace(before, trials=plan.trials, seconds=plan.seconds, budget=plan.budget, lanes=plan.lanes)
+    search = wanted.search or Recipe.from_json(history.model).search()
+    return _course(plan, search, journal, history, problem, wanted)
+
+
+def _course(
+    plan: Plan, search: Search, journal: Journal, history: History | None, problem: Problem, wanted: Wanted
+) -> Course:
     finished: list[Trial] = []
     sweep = Sweep(plan, search, journal, history, finished.append)
     return Course(
@@ -101,11 +127,8 @@ def begin(problem: Problem, model: Model, wanted: Wanted) -> Course:
     )
 
 
-def _opened(plan: Plan, problem: Problem, model: Model, wanted: Wanted) -> tuple[Search, Journal, History | None]:
-    """Return the search, and the journal: a new one, or that of the sweep that is taken up again, and what it tells."""
-    if wanted.resumed is not None:
-        journal, history = resume(wanted.resumed)
-        return wanted.search or Recipe.from_json(history.model).search(), journal, history
+def _fresh(plan: Plan, problem: Problem, model: Model, wanted: Wanted) -> tuple[Search, Journal]:
+    """Return the search and the journal of a new sweep."""
     recipe = Recipe.of(
         model,
         seed=problem.seed,
@@ -117,7 +140,7 @@ def _opened(plan: Plan, problem: Problem, model: Model, wanted: Wanted) -> tuple
         own=type(wanted.search).__qualname__ if wanted.search is not None else "",
     )
     search = wanted.search or recipe.search()  # before the journal: one that cannot be made leaves nothing behind
-    return search, Journal.begin(wanted.folder, plan, recipe.to_json()), None
+    return search, Journal.begin(wanted.folder, plan, recipe.to_json())
 
 
 def finish(course: Course, model: Model) -> Experiment:

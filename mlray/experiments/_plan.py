@@ -51,11 +51,25 @@ class Plan(Record):
     """Digest of what is searched."""
     mode: Literal["", "max", "min"] = ""
     """Which way is better, for a metric of a user's own; empty where mlray knows the metric."""
+    question: str = ""
+    """The problem's `key`; empty for a user's function, and in journals of before it was written down."""
 
     @property
     def higher(self) -> bool:
         """Whether a higher score is the better one."""
         return self.mode == "max" if self.mode else higher_is_better(self.metric)
+
+    def differs(self, *, question: str, metric: str, rounds: int, halving: bool) -> str:
+        """Say what else is asked than here, so that scores would not compare; an empty text where it is the same.
+
+        >>> Plan("sweep-1", "auc", 100, 8).differs(question="", metric="auc", rounds=50, halving=True)
+        'rounds: 100, now 50'
+        """
+        known = (("metric", self.metric, metric), ("rounds", self.rounds, rounds), ("halving", self.halving, halving))
+        found = [f"{name}: {was}, now {now}" for name, was, now in known if was != now]
+        if self.question and question != self.question:
+            found.insert(0, "the rows are others")
+        return ", ".join(found)
 
 
 @dataclass(frozen=True, slots=True)

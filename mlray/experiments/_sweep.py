@@ -186,7 +186,7 @@ class Sweep:
         error = shown.error or self._look(running, shown.looks)
         self._check(now)
         if shown.returned:
-            self._put_back(running)
+            self._put_back(running, now)
         elif error or shown.done:
             self._known_lanes.add(lane)
             self._close(running, replace(shown, error=error), now)
@@ -209,8 +209,10 @@ class Sweep:
                 running.behind = not self._rungs.record(running.looks) or running.behind
         return ""
 
-    def _put_back(self, running: _Running) -> None:
+    def _put_back(self, running: _Running, now: float) -> None:
         """Let another lane begin it anew, unless the sweep is over; what it has cost so far stays spent."""
+        if running.seconds:  # no line of a trial will tell of it
+            self._journal.asked((), running.lane, self._tally.spent_seconds, now)
         del self._running[running.order.number]
         if goes_on(self.stopped_because):
             running.looks, running.seconds, running.lane = [], 0.0, ""
@@ -281,7 +283,7 @@ class Sweep:
         elif running.losses >= LOSSES and goes_on(self.stopped_because):
             self._close(running, Shown(running.order.number, done=True, error=error), now)
         else:
-            self._put_back(running)
+            self._put_back(running, now)
 
     def stop(self, because: str = COMMAND) -> None:
         """End the sweep: nothing new starts, and what runs is stopped at its next look; the best so far stays."""

@@ -59,7 +59,7 @@ class Swept(Crawled):
             OverBudget: the project's budget has not enough left, or the sweep's own was gone before any score.
             InputError: every trial failed, or the sweep to resume was not one over this project's rows.
         """
-        from mlray.coordinator.sweeps import Asked, sweep
+        from mlray.coordinator.sweeps import Asked, spent, sweep
         from mlray.costs import release, settle
 
         seconds, money = _seconds(time), _money(budget)
@@ -69,15 +69,21 @@ class Swept(Crawled):
             path, dataset, before = self._interrupted(resume)
             asked = Asked(dataset, trials or before, seconds, money, path)
         key, now = new_id("sweep-work"), self._clock.now()
+        journal = self.sweeps_folder / f"{asked.name}.jsonl"
+        past = spent(journal)  # by whoever ran it before, who has paid it
         self._reserve(key, now)
         try:
             self.connect()
             experiment = sweep(self.space, asked, progress=progress)
         except BaseException as error:
-            because = f"the sweep did not end: {type(error).__name__}"
-            release(self.space.journal, key, because=because, at=now)
+            told = spent(journal)
+            if told == past:
+                because = f"the sweep did not end: {type(error).__name__}"
+                release(self.space.journal, key, because=because, at=now)
+            else:
+                settle(self.space.journal, key, self._spend(past, told, now))
             raise
-        settle(self.space.journal, key, self._spend(experiment, now))
+        settle(self.space.journal, key, self._spend(past, (spent(journal)[0], experiment.spend), now))
         return experiment
 
     def _interrupted(self, name: str) -> tuple[Path, DatasetVersion, int]:
@@ -107,10 +113,11 @@ class Swept(Crawled):
                 f"The sweep was not started: {admission.because}.", remedy="`mlray cost` shows the budget."
             )
 
-    def _spend(self, experiment: Experiment, now: datetime) -> Spend:
-        seconds = sum(trial.seconds for trial in experiment.trials)
+    def _spend(self, past: tuple[float, Decimal], told: tuple[float, Decimal], now: datetime) -> Spend:
+        """Return what was spent since: each a sum of lane seconds, and one of USD."""
+        seconds, amount = told[0] - past[0], told[1] - past[1]
         tenant, threads = self.spec.access.tenants[0], float(self.spec.model.threads)
-        return Spend(tenant, self.spec.project, "sweep", experiment.spend, "USD", now, seconds, {"CPU": threads})
+        return Spend(tenant, self.spec.project, "sweep", amount, "USD", now, seconds, {"CPU": threads})
 
 
 def _seconds(time: str | None) -> float | None:

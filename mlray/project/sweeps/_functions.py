@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from mlray.errors import InputError
-from mlray.experiments import Journal, Plan, Recipe, Search, Sweep, check_budget, resume
+from mlray.experiments import History, Journal, Plan, Recipe, Search, Sweep, check_budget, resume
 from mlray.experiments.functions import Needs, Reports, direction
 from mlray.project.sweeps._asked import Asked, search_of
 from mlray.project.sweeps._joined import join
@@ -84,7 +84,6 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
         most=1,
         mode=mode,
     )
-    state, began, journal = _state(plan, recipe, asked, search_of(asked.search, spaces, seed, higher=mode == "max"))
     job = Job(
         function,
         Reports(how.metric, further),
@@ -95,6 +94,7 @@ def sweep_function(function: Any, asked: Asked, how: FunctionAsked) -> Experimen
         terms=asked.terms,
         reuse=how.reuse,
     )
+    state, began, journal = _state(plan, recipe, asked, search_of(asked.search, spaces, seed, higher=mode == "max"))
     try:
         return run(job, state, folder=asked.folder, progress=asked.progress, began=began)
     finally:
@@ -108,15 +108,23 @@ def _state(plan: Plan, recipe: Recipe, asked: Asked, search: Search | None) -> t
         journal = Journal.begin(asked.folder, plan, recipe.to_json())
         return Sweep(plan, search, journal), 0.0, journal
     journal, history = resume(asked.resumed)
-    if history.plan.metric != plan.metric or history.plan.mode != plan.mode:
-        journal.close()
+    try:
+        return _taken_up(plan, search, journal, history), history.seconds, journal
+    except BaseException:
+        journal.close()  # else it would stay locked for as long as this process lives
+        raise
+
+
+def _taken_up(plan: Plan, search: Search | None, journal: Journal, history: History) -> Sweep:
+    """Return the sweep of `history` as it goes on; InputError where `plan` compares otherwise."""
+    before = history.plan
+    if before.metric != plan.metric or before.mode != plan.mode:
         raise InputError(
-            f"The sweep {plan.name} compared by {history.plan.metric} ({history.plan.mode}), not {plan.metric}.",
+            f"The sweep {before.name} compared by {before.metric} ({before.mode}), not {plan.metric}.",
             remedy="Resume it with the metric it began with, or begin a new one.",
         )
-    plan = replace(history.plan, trials=plan.trials, seconds=plan.seconds, budget=plan.budget, plateau=plan.plateau)
-    again = search or Recipe.from_json(history.model).search()
-    return Sweep(plan, again, journal, history), history.seconds, journal
+    plan = replace(before, trials=plan.trials, seconds=plan.seconds, budget=plan.budget, plateau=plan.plateau)
+    return Sweep(plan, search or Recipe.from_json(history.model).search(), journal, history)
 
 
 def _own(search: object) -> str:

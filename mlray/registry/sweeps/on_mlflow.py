@@ -53,6 +53,8 @@ class SweepRun:
         if found:
             run = cls(client, found[0].info.run_id, metric)
             run._go_on()
+            if found[0].info.status != "FINISHED":  # a process may also have died after its sweep had ended
+                client.update_run(run.id, status="RUNNING")
             return run
         tags = {EXPERIMENT: name, "mlray.dataset": dataset.name}
         made = client.create_run(folder, tags=tags, run_name=name, start_time=_millis(at)).info.run_id
@@ -65,7 +67,6 @@ class SweepRun:
         self._leaders.improvements(Trial(one.step, "", {}, one.value, 0, 0.0, "finished") for one in points)
         names = [Path(file.path).stem for file in self._client.list_artifacts(self.id, _MODELS)]
         self._models = {int(name.rpartition("-")[2]) for name in names}
-        self._client.update_run(self.id, status="RUNNING")
 
     def heard(self, trials: Sequence[Trial], models: Mapping[int, bytes], at: datetime) -> None:
         """Write trials that had finished by `at` in one batch, and keep the models of the best only."""

@@ -7,6 +7,7 @@ import pytest
 
 from mlray.errors import InputError, OverBudget, UnavailableError
 from mlray.experiments._ending import EXHAUSTED
+from mlray.experiments._journal import Journal, read
 from mlray.experiments._orders import Look, Pack, Shown
 from mlray.experiments._plan import Done, Plan, Wait
 from mlray.experiments._space import Configuration
@@ -566,3 +567,14 @@ def test_spending_without_a_budget_has_nothing_left_to_tell():
     sweep = new(price_per_lane_second=Decimal("0.1"))
     run(sweep, (120, 0.7), seconds=4.0)
     assert "0.4000 USD spent, about" in str(sweep.progress(5.0))
+
+
+def test_what_was_given_back_is_in_the_journal_as_spent(tmp_path):
+    plan = Plan("sweep-1", "auc", 120, 4, most=1)
+    journal = Journal.begin(tmp_path, plan)
+    sweep = Sweep(plan, Counting(), journal)
+    (number,) = take(sweep)
+    sweep.shown("a", Shown(number, seconds=3.0), 3.0)
+    sweep.lost("a", 4.0)
+    assert sweep.spent_seconds == read(tmp_path / "sweep-1.jsonl").spent_seconds == 3.0
+    journal.close()

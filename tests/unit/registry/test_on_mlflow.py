@@ -265,6 +265,16 @@ def test_a_sweep_that_was_broken_off_is_taken_up_where_it_was(registry):
     assert registry._client.get_run(logged.tracking).info.status == "FINISHED"
 
 
+def test_a_sweep_that_had_ended_is_taken_up_without_a_trace(registry):
+    trials = tuple(trial(number, 0.5) for number in range(3))
+    logged = registry.log_experiment("flights", experiment(trials=trials, best=trials[0]), dataset())
+    with registry.tracked("flights", "sweep-1", dataset(), "auc"):
+        pass
+    again = registry.log_experiment("flights", experiment(trials=trials, best=trials[0]), dataset())
+    assert again.tracking == logged.tracking
+    assert len(children(registry, logged.tracking)) == 3
+
+
 def test_a_sweep_does_not_end_because_mlflow_is_away(tmp_path):
     (tmp_path / "mlflow.db").write_text("this is a letter, not a database; " * 99)
     registry = Registry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "root")
