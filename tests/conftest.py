@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the quick tests of units and laws, and the docstrings, where they have been run."""
+    """Put tests that share a Ray last, and leave out the quick ones and the docstrings, where they have been run."""
+    # A Ray's threads live on in this process, and draw random numbers while hypothesis watches who does.
+    items.sort(key=lambda item: "ray_with_dashboard" in getattr(item, "fixturenames", ()))
     if not config.getoption("--checked"):
         return
     run = [config.rootpath / folder for folder in QUICK]
