@@ -58,3 +58,10 @@ def test_a_trial_without_a_score_or_without_anything_to_keep_takes_no_room():
     shelf.put(trial(0, None), b"p", b"m")
     shelf.put(trial(1, 0.7), b"", b"")
     assert shelf.kept() == ()
+
+
+@pytest.mark.parametrize(
+    ("models", "threshold"), [(1, 0.9), (2, 0.8), (5, None), (0, math.inf)], ids=["one", "two", "room", "none wanted"]
+)
+def test_a_model_must_beat_the_last_that_is_kept(models, threshold):
+    assert filled([0.7, 0.9, 0.6, 0.8], models=models).model_threshold == threshold

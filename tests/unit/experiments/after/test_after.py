@@ -8,7 +8,7 @@ import pytest
 from mlray.errors import StoreError
 from mlray.experiments import Problem, fit, load_model
 from mlray.experiments.after import ENSEMBLE, complete, fit_ensemble, members_of
-from mlray.experiments.after._ensemble import ensemble
+from mlray.experiments.after._ensemble import ensemble, greedy
 from mlray.experiments.after._importance import FEWEST, importance
 from mlray.experiments.after._truth import Part, Truth
 from mlray.experiments.after.ensemble import Member, ensemble_content, members_in
@@ -299,3 +299,18 @@ def test_importance_agrees_with_optunas():
     ours = importance(found, higher=True)
     assert list(ours) == list(theirs)
     assert ours == pytest.approx(theirs, abs=0.1)
+
+
+def test_a_blend_that_wins_between_halves_by_luck_and_not_on_all_rows_is_none():
+    # Found among many draws: each half's shares do better on the other half, and on all rows the first trial alone is best.
+    dice = np.random.default_rng(42)
+    y = (dice.random(24) < 0.5).astype(float)
+    truth = Truth.of(problem(valid_x=np.zeros((24, 4), np.float32), valid_y=y, metric="brier"))
+    told = {number: np.clip(y * s + dice.random(24) * (1 - s), 0.01, 0.99) for number, s in enumerate((0.3, 0.1))}
+    assert ensemble(told, truth, 0) is None
+
+
+def test_a_path_may_end_with_its_last_step_the_best():
+    y = np.array([0.0, 1.0, 0.0, 1.0])
+    truth = Truth.of(problem(valid_x=np.zeros((4, 4), np.float32), valid_y=y, metric="brier"))
+    assert greedy({0: np.array([0.1, 0.9, 0.2, 0.8])}, truth, steps=1) == ((0, 1.0),)
