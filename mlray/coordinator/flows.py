@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,7 +69,7 @@ def ingest(
     if on_ray:
         from mlray.data.on_ray import scan_on_ray
 
-        run = scan_on_ray
+        run = partial(scan_on_ray, cpus=space.spec.data.cpus)
     version = ingest_rows(
         space.spec.data, space.spec.folder, space.store, until=until, now=now, run=run, progress=progress, given=given
     )

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import from_url
 
 from mlray.data.sources._place import SourceFile
@@ -28,6 +28,9 @@ Words = Callable[[str], AbstractContextManager[None]]
 _WILD = "*?["
 PATIENCE = "20s"
 """How long one request may take before it is tried again."""
+
+# Bare numbers would also be found in how long a request took.
+_DENIED = ("401 Unauthorized", "403 Forbidden", "AccessDenied", "credential")
 
 
 def connect(url: str, options: Mapping[str, str] | None = None) -> Any:
@@ -169,7 +172,7 @@ def in_our_words(where: str) -> Iterator[None]:
             raise DataError(
                 f"The bucket of {where} does not exist.", remedy="Check its name and its region."
             ) from error
-        if any(word in text for word in ("403", "401", "AccessDenied", "Unauthenticated", "credential")):
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or any(word in text for word in _DENIED):
             raise UnavailableError(
                 f"{where} cannot be read: access is denied.",
                 remedy="Check the keys in the environment and their rights.",

@@ -1,6 +1,7 @@
 """Ray Data: scans as one task per file, versions as datasets, and datasets as versions."""
 
 import logging
+import math
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -8,10 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 import ray.data
+from ray.data import ExecutionResources
 from ray.data.block import Block, BlockAccessor, BlockMetadata
 from ray.data.datasource import Datasink, Datasource, ReadTask
 
 from mlray.data._fragments import Commit, Made, commit_made, write_rows
+from mlray.data._share import check_cpus
 from mlray.data.scan import Scanned, ScanPart, scan
 from mlray.data.snapshot import FragmentPart, Snapshot
 from mlray.data.table import Table
@@ -30,20 +33,27 @@ TASKS = 4
 FRAGMENT_ROWS = 1_000_000
 """Rows that a write task waits for, so that small blocks do not make small fragments."""
 
+_STORE_SHARE = 0.5
+"""What Ray Data takes of the object store where nothing is said."""
 
-def scan_on_ray(parts: Sequence[ScanPart]) -> Iterator[Scanned]:
+
+def scan_on_ray(parts: Sequence[ScanPart], cpus: int | None = None) -> Iterator[Scanned]:
     """Scan `parts` on the Ray that this process is connected to, and yield what became of each as it is done.
 
-    Files and store must be visible to every node under the same paths.
+    Files and store must be visible to every node under the same paths. At most `cpus` CPUs of the cluster are taken at
+    a time (None: as many as Ray Data gets), which leaves the rest to others.
 
     Raises:
-        DataError: as `mlray.data.scan.scan`; other parts may have written files that no version names.
+        DataError: as `mlray.data.scan.scan`; other parts may have written files that no version names. Or `cpus` is
+            less than one.
     """
+    check_cpus(cpus)
     if not parts:
         return
     _quiet()
     # A block per part makes a task per part: with fewer blocks, one task would scan several files one after the other.
     tasks = ray.data.from_items([{"part": pickle.dumps(part)} for part in parts], override_num_blocks=len(parts))
+    _bound(tasks, cpus)
     for row in tasks.map_batches(_scan_batch, batch_size=None, batch_format="numpy").iter_rows():
         scanned = pickle.loads(row["scanned"])  # noqa: S301 (written by our own task)
         if isinstance(scanned, MlrayError):
@@ -54,6 +64,20 @@ def scan_on_ray(parts: Sequence[ScanPart]) -> Iterator[Scanned]:
 def _quiet() -> None:
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _bound(dataset: ray.data.Dataset, cpus: int | None) -> None:
+    """Let `dataset` and what is made from it take `cpus` CPUs at most, and as great a share of the object store.
+
+    Ray Data holds tasks back while blocks that nobody has read yet fill that share.
+    """
+    if cpus is None:
+        return
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    share = min(1.0, cpus / max(1.0, resources.get("CPU", 1.0)))
+    dataset.context.execution_options.resource_limits = ExecutionResources.for_limits(
+        cpu=cpus, object_store_memory=share * _STORE_SHARE * resources.get("object_store_memory", math.inf)
+    )
 
 
 def _scan_batch(batch: Any) -> Any:
@@ -69,19 +93,28 @@ def _scan(part: ScanPart) -> Scanned | MlrayError:
 
 
 def dataset_of(
-    snapshot: Snapshot, columns: Sequence[str] | None, start: datetime | None, end: datetime | None
+    snapshot: Snapshot,
+    columns: Sequence[str] | None,
+    start: datetime | None,
+    end: datetime | None,
+    cpus: int | None = None,
 ) -> ray.data.Dataset:
     """Return a version as a Ray Dataset, planned from the manifest: only fragments that may have such rows are read.
 
+    It and what is made from it take `cpus` CPUs of the cluster at most (None: as Ray Data's current context says).
+
     Raises:
-        DataError: a column is unknown, or no fragment is left.
+        DataError: a column is unknown, no fragment is left, or `cpus` is less than one.
     """
+    check_cpus(cpus)
     source = _Version(snapshot, columns, start, end)
     if not source.parts:
         raise DataError(f"{snapshot.version.name} has no rows in that time.", remedy="Widen the window.")
     _quiet()
     # As many blocks as tasks: with fewer than it likes, Ray Data would cut each block once more.
-    return ray.data.read_datasource(source, override_num_blocks=len(source.shared()))
+    dataset = ray.data.read_datasource(source, override_num_blocks=len(source.shared()))
+    _bound(dataset, cpus)
+    return dataset
 
 
 class _Version(Datasource):

@@ -82,17 +82,25 @@ class Snapshot:
         return frame
 
     def to_ray(
-        self, columns: Sequence[str] | None = None, start: datetime | None = None, end: datetime | None = None
+        self,
+        columns: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        *,
+        cpus: int | None = None,
     ) -> Any:  # noqa: ANN401 (a ray.data.Dataset, which is not imported here)
         """Return a Ray Dataset: a read task for each large fragment or some small ones, planned from the manifest.
 
-        No file is opened before the tasks run.
+        No file is opened before the tasks run. Columns selected later (`select_columns`) are not read either. The
+        dataset and what is made from it take `cpus` CPUs of the cluster at most, and a share of the object store to
+        match; without, as much as `ray.data.DataContext` allows.
 
-        Columns selected later (`select_columns`) are not read either.
+        Raises:
+            DataError: a column is unknown, nothing lies in that time, or `cpus` is less than one.
         """
         from mlray.data.on_ray import dataset_of
 
-        return dataset_of(self, columns, start, end)
+        return dataset_of(self, columns, start, end, cpus)
 
     def batches(
         self, size: int, columns: Sequence[str] | None = None, *, shuffle_seed: int | None = None

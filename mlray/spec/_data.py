@@ -171,6 +171,8 @@ class Data(Part):
     """The team that answers for the data."""
     views: dict[Name, dict[str, Treatment]] = Field(default_factory=dict)
     """Tenant → classification → what that tenant sees of it, all where nothing is said. Others then see nothing."""
+    cpus: int | None = Field(default=None, ge=1)
+    """CPUs of a cluster that reading the source takes at most; all that are free where nothing is said."""
     target: Target
 
     @property

@@ -1,6 +1,7 @@
 """Ingestion through Ray Data: the same versions as without Ray, and errors that arrive whole."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -82,3 +83,13 @@ def test_a_damaged_file_is_named_and_nothing_is_committed(tmp_path):
 
 def test_nothing_to_read_starts_nothing():
     assert list(scan_on_ray([])) == []
+
+
+def test_an_ingestion_on_one_cpu_makes_the_same_version(tmp_path):
+    one = read_flights(Store(tmp_path / "ray"), partial(scan_on_ray, cpus=1))
+    assert one.digest == read_flights(Store(tmp_path / "here"), scan_here).digest
+
+
+def test_no_cpu_at_all_is_refused():
+    with pytest.raises(DataError, match="0 CPUs carry nothing out"):
+        list(scan_on_ray([], cpus=0))

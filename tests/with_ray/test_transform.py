@@ -1,5 +1,9 @@
 """Plans, versions and datasets on Ray: what they give without it."""
 
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -126,3 +130,65 @@ def test_features_that_depend_on_other_rows_are_refused_on_a_dataset(snapshot):
     plan = FeaturePlan("def features(rows):\n    return rows[['price']] - rows['price'].mean()\n")
     with pytest.raises(DataError, match="alone and"):
         fit_on_ray(plan, snapshot.to_ray(), ["price"])
+
+
+def test_a_dataset_and_what_is_made_from_it_take_no_more_than_they_may(snapshot, table, tmp_path):
+    running = tmp_path / "running"
+    running.mkdir()
+
+    def watched(rows):
+        mine = running / f"{uuid.uuid4()}"
+        mine.write_text("")
+        time.sleep(0.2)
+        seen = len(list(running.iterdir()))
+        mine.unlink()
+        return {"seen": [seen], "rows": [len(rows["order"])]}
+
+    def most(dataset):
+        spread = dataset.repartition(6).map_batches(watched, batch_format="numpy", batch_size=None)
+        found = spread.take_all()
+        assert sum(row["rows"] for row in found) == 300
+        return max(row["seen"] for row in found)
+
+    assert most(snapshot.to_ray(cpus=1)) == 1
+    assert most(snapshot.to_ray()) == 2
+    limits = snapshot.to_ray(cpus=1).context.execution_options.resource_limits
+    assert limits.cpu == 1
+    assert limits.object_store_memory == 300_000_000 / 2 / 2
+
+
+def test_others_get_a_cpu_between_two_parts_of_a_plan(tmp_path):
+    """By default a plan takes all CPUs, but has no more parts under way: who waits is next, and not after the plan."""
+    import ray
+
+    began = tmp_path / "began"
+    paths = [tmp_path / f"{number}.parquet" for number in range(12)]
+    for path in paths:
+        pq.write_table(orders(0, 1), path)
+
+    def slow(rows):
+        began.touch()
+        time.sleep(0.4)
+        return rows
+
+    @ray.remote
+    def other():
+        return time.monotonic()
+
+    def run():
+        assert Plan.of(paths).map(slow).write(tmp_path / "out").run("ray").parts == 12
+        return time.monotonic()
+
+    with ThreadPoolExecutor() as threads:
+        ended = threads.submit(run)
+        while not began.exists():
+            time.sleep(0.01)
+        assert ray.get(other.remote()) < ended.result()
+
+
+def test_batches_come_as_tensors(snapshot):
+    torch = pytest.importorskip("torch", reason="torch is not installed; batches are not tried as its tensors")
+    tensors = list(snapshot.to_ray(["order", "price"]).iter_torch_batches(batch_size=128))
+    assert [len(batch["order"]) for batch in tensors] == [128, 128, 44]
+    assert tensors[0]["price"].dtype == torch.float64
+    assert int(sum(batch["order"].sum() for batch in tensors)) == sum(range(300))

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 import pyarrow as pa
 
 from mlray.data._fragments import Commit
+from mlray.data._share import check_cpus
 from mlray.data.plan._digest import plan_digest
 from mlray.data.plan._expr import Expr
 from mlray.data.plan._parts import Files, Source
@@ -153,8 +154,10 @@ class Plan:
 
         Raises:
             DataError: a file, a column or a row is not as the plan has it; the part is named, and no version is made.
+                Or `cpus` is less than one.
             StoreError: the result cannot be written.
         """
+        check_cpus(cpus)
         began = perf_counter()
         parts = self.source.parts()
         ledger = Ledger(self.sink.ledger, plan_digest(self)) if self.sink else None

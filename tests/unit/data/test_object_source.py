@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from obstore.exceptions import GenericError, PermissionDeniedError, UnauthenticatedError
 
 from mlray.data import Store, ingest, scan_here, sources
-from mlray.data.on_obstore import ObjectFile, _matches, connect, listed, open_object
+from mlray.data.on_obstore import ObjectFile, _matches, connect, in_our_words, listed, open_object
 from mlray.data.store.on_obstore import ObjectStorage
 from mlray.errors import DataError, UnavailableError
 from mlray.spec import SourceSpec
@@ -186,3 +187,17 @@ def test_a_store_lives_in_a_bucket(bucket, tmp_path):
     assert (project.orders(one), project.orders(two), two.number) == ([1, 2], [1, 2, 3], 2)
     assert project.store.verify(two)
     assert Store(bucket.url("store")).head("orders") == two
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (GenericError("Generic S3 error: error sending request, after 0 retries in 401.403ms"), "does not answer"),
+        (GenericError("Generic S3 error: server returned 403 Forbidden"), "access is denied"),
+        (PermissionDeniedError("x"), "access is denied"),
+        (UnauthenticatedError("x"), "access is denied"),
+    ],
+)
+def test_access_that_is_denied_is_told_from_a_store_that_does_not_answer(error, said):
+    with pytest.raises(UnavailableError, match=said), in_our_words("s3://bucket/x"):
+        raise error
