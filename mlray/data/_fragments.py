@@ -1,7 +1,7 @@
 """New fragments: written batch by batch by whoever has rows, and made one version at the end."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 
 from mlray.data._layout import Writer, plain_type
 from mlray.data.store import Draft
+from mlray.data.store._edit_append import refuse_known
+from mlray.data.store._match import Keys, refuse_nulls
 from mlray.data.store._statistics import statistics_of
 from mlray.data.store._store import Store
 from mlray.data.store._types import text_of
@@ -76,7 +78,8 @@ def commit_made(table: Table, made: Sequence[Made], terms: Commit) -> DatasetVer
     """Make one version of all that was written, in this order, after or in place of the rows of the head.
 
     Raises:
-        DataError: there are no rows, or a column has another type than in the table or in an earlier part.
+        DataError: there are no rows, or a column has another type than in the table or in an earlier part; or a key of
+            the table's, or of `terms`, is missing, given twice, or that of a row which stays.
         StoreError: the store cannot be written.
     """
     schema: dict[str, str] = {}
@@ -86,10 +89,18 @@ def commit_made(table: Table, made: Sequence[Made], terms: Commit) -> DatasetVer
     if not fragments:
         raise DataError(f"There are no rows to commit to '{table.name}'.", remedy="Check the filter, or the source.")
     now = table.clock.now()
+    learnt: dict[tuple[str, ...], tuple[pa.Table, Keys]] = {}
 
     def change(head: DatasetVersion | None) -> Draft:
         base = None if terms.replace else head
-        return _draft(schema, fragments, terms, base, head, now)
+        key = terms.key or (head.key if head and (base or set(head.key) <= set(schema)) else ())
+        draft = _draft(schema, fragments, replace(terms, key=key), base, head, now)
+        if key:
+            if key not in learnt:
+                learnt[key] = _keys(table, fragments, schema, key)
+            if base is not None and all(base.column(name) is not None for name in key):
+                refuse_known(table.store, base, *learnt[key])
+        return draft
 
     return table.store.commit(table.name, change, branch=table.branch_name, once=terms.once)
 
@@ -123,6 +134,23 @@ def _draft(
         key=terms.key,
         time=terms.time,
     )
+
+
+def _keys(
+    table: Table, fragments: Sequence[Fragment], schema: Mapping[str, str], key: tuple[str, ...]
+) -> tuple[pa.Table, Keys]:
+    """Return the keys of rows that are written, and learnt; DataError where one is missing or given twice."""
+    missing = next((name for name in key if name not in schema), None)
+    if missing is not None:
+        raise DataError(
+            f"The rows for '{table.name}' have no column '{missing}' for its key.",
+            remedy="Give the key with each row, or replace the rows under another key.",
+        )
+    own = pa.concat_tables([table.store.get(fragment, list(key)) for fragment in fragments])
+    refuse_nulls(own)
+    told = Keys(own, key)
+    told.refuse_repeats(own)
+    return own, told
 
 
 def _join(schema: dict[str, str], more: Mapping[str, str], where: str) -> None:

@@ -4,6 +4,7 @@ import logging
 import math
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -50,20 +51,28 @@ def scan_on_ray(parts: Sequence[ScanPart], cpus: int | None = None) -> Iterator[
     check_cpus(cpus)
     if not parts:
         return
-    _quiet()
     # A block per part makes a task per part: with fewer blocks, one task would scan several files one after the other.
     tasks = ray.data.from_items([{"part": pickle.dumps(part)} for part in parts], override_num_blocks=len(parts))
     _bound(tasks, cpus)
-    for row in tasks.map_batches(_scan_batch, batch_size=None, batch_format="numpy").iter_rows():
-        scanned = pickle.loads(row["scanned"])  # noqa: S301 (written by our own task)
-        if isinstance(scanned, MlrayError):
-            raise scanned
-        yield scanned
+    # Whoever asked for the scan hears of it from us; what else Ray Data does for the program, it may tell.
+    tasks.context.enable_progress_bars = False
+    with _quiet():
+        for row in tasks.map_batches(_scan_batch, batch_size=None, batch_format="numpy").iter_rows():
+            scanned = pickle.loads(row["scanned"])  # noqa: S301 (written by our own task)
+            if isinstance(scanned, MlrayError):
+                raise scanned
+            yield scanned
 
 
-def _quiet() -> None:
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("ray.data")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _bound(dataset: ray.data.Dataset, cpus: int | None) -> None:
@@ -110,7 +119,6 @@ def dataset_of(
     source = _Version(snapshot, columns, start, end)
     if not source.parts:
         raise DataError(f"{snapshot.version.name} has no rows in that time.", remedy="Widen the window.")
-    _quiet()
     # As many blocks as tasks: with fewer than it likes, Ray Data would cut each block once more.
     dataset = ray.data.read_datasource(source, override_num_blocks=len(source.shared()))
     _bound(dataset, cpus)
@@ -210,7 +218,6 @@ def commit_dataset(dataset: ray.data.Dataset, table: Table, terms: Commit) -> Da
         DataError: there are no rows, or a column has another type than in the table.
         StoreError: the store cannot be written; nothing is committed.
     """
-    _quiet()
     sink = _Fragments(table, terms)
     dataset.write_datasink(sink)
     return sink.version()

@@ -119,6 +119,16 @@ def _read_token_anew() -> None:
 
 
 def _start(keys: Path, cpus: int | None) -> Connection:
+    try:
+        return _start_once(keys, cpus)
+    except UnavailableError as error:
+        # Ray gives a new node thirty seconds and no setting for it; a machine that others keep busy may need more.
+        if "timed out during startup" not in str(error):
+            raise
+        return _start_once(keys, cpus)
+
+
+def _start_once(keys: Path, cpus: int | None) -> Connection:
     import psutil
 
     local = local_settings(keys, cpus)

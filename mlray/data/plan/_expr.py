@@ -232,10 +232,10 @@ def _call(expression: Call, rows: pa.RecordBatch) -> pa.Array | pa.Scalar:
         return _checked(function(*arguments, **expression.options), function, rows.num_rows)
     try:
         return getattr(pc, function)(*arguments, **expression.options)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, TypeError) as error:  # pyarrow refuses arguments that are missing by the latter
         raise DataError(
             f"'{expression}' cannot be computed: {str(error).splitlines()[0]}",
-            remedy="Cast the columns to types that fit, or filter the rows that do not.",
+            remedy="Cast the columns to types that fit, filter the rows that do not, or give what the function needs.",
         ) from error
 
 

@@ -156,6 +156,4 @@ def _same(schema: pa.Schema, first: pa.Schema, path: Path, other: Path) -> None:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     said = str(error).splitlines()[0]
-    return DataError(
-        f"{path} cannot be read as Parquet: {said}", remedy="Check the path, or fetch the file again; nothing is lost."
-    )
+    return DataError(f"{path} cannot be read as Parquet: {said}", remedy="Check the path, or fetch the file again.")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import pyarrow as pa
 
@@ -16,12 +16,12 @@ from mlray.data.plan._digest import plan_digest
 from mlray.data.plan._expr import Expr
 from mlray.data.plan._parts import Files, Source
 from mlray.data.plan._run import Done, Ledger, Run, Work, run_here
-from mlray.data.plan._sinks import FolderSink, Sink, Written
+from mlray.data.plan._sinks import FolderSink, Sink, Written, settle
 from mlray.data.plan._steps import Derive, Filter, Lookup, Map, Select, Step
 from mlray.data.plan._sums import Aggregate
 from mlray.data.plan._table import TableSink
 from mlray.data.table import Table
-from mlray.errors import DataError
+from mlray.errors import DataError, UnavailableError
 from mlray.ports import Progress
 from mlray.records import DatasetVersion
 
@@ -154,12 +154,15 @@ class Plan:
 
         Raises:
             DataError: a file, a column or a row is not as the plan has it; the part is named, and no version is made.
-                Or `cpus` is less than one.
+                Or `on` or `cpus` is none.
             StoreError: the result cannot be written.
+            UnavailableError: Ray is insisted on, and this process is on none.
         """
         check_cpus(cpus)
         began = perf_counter()
         parts = self.source.parts()
+        place = _place(on, sum(part.bytes for part in parts))
+        runner = _runner(place)
         ledger = Ledger(self.sink.ledger, plan_digest(self)) if self.sink else None
         known = ledger.known(parts, self.sink) if ledger else {}
         run = ""
@@ -168,9 +171,8 @@ class Plan:
             run = ledger.run_id()
         resumed = len(known)
         left = [(number, part) for number, part in enumerate(parts) if number not in known]
-        place = _place(on, sum(part.bytes for _, part in left))
         pace = Pace(progress, sum(part.rows for part in parts), sum(done.read for done in known.values()))
-        for done in _runner(place)(Work(self.steps, self.sink, self.sums, ledger), left, cpus):
+        for done in runner(Work(self.steps, self.sink, self.sums, ledger), left, cpus):
             known[done.number] = done
             pace.add(done.read)
         ordered = [known[number] for number in range(len(parts))]
@@ -259,6 +261,7 @@ def _sink(target: "str | Path | Table | Sink", *, replace: bool) -> Sink:
 def _matching(path: Path) -> tuple[Path, ...]:
     if path.is_file():
         return (path,)
+    settle(path if path.is_dir() else path.parent)
     found = sorted(path.glob("*.parquet")) if path.is_dir() else sorted(path.parent.glob(path.name))
     if not found:
         raise DataError(
@@ -268,6 +271,8 @@ def _matching(path: Path) -> tuple[Path, ...]:
 
 
 def _place(on: Where, size: int) -> Literal["ray", "here"]:
+    if on not in get_args(Where):
+        raise DataError(f"on is {on!r}.", remedy='Write "auto", "ray" or "here".')
     if on != "auto":
         return on
     # Starting Ray takes longer than such data; where it runs already, its other cores and nodes are worth a task each.
@@ -281,6 +286,8 @@ def _place(on: Where, size: int) -> Literal["ray", "here"]:
 def _runner(place: Literal["ray", "here"]) -> Run:
     if place == "here":
         return run_here
-    from mlray.data.plan.on_ray import run_on_ray
+    from mlray.data.plan.on_ray import is_running, run_on_ray
 
+    if not is_running():
+        raise UnavailableError("This process is on no Ray.", remedy='Call `ray.init`, or leave `on` at "auto".')
     return run_on_ray

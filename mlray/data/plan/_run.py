@@ -13,10 +13,10 @@ import pyarrow as pa
 from mlray.data.plan._expr import no_column
 from mlray.data.plan._parts import Part
 from mlray.data.plan._sinks import Sink
-from mlray.data.plan._steps import Step, apply, needed
+from mlray.data.plan._steps import Step, apply, needed, refuse_replaced
 from mlray.data.plan._sums import Aggregate
 from mlray.data.store.storage import Storage
-from mlray.errors import MlrayError
+from mlray.errors import DataError, MlrayError
 from mlray.ids import Json, new_id
 
 __all__ = ["Done", "Ledger", "Run", "Work", "run_here"]
@@ -67,6 +67,7 @@ class Work:
         missing = sorted((self.columns or frozenset()).difference(part.schema.names))
         if missing:
             raise no_column(missing[0], part.schema.names)
+        refuse_replaced(self.steps, part.schema.names)
 
     def _read(self, part: Part, partials: list[pa.Table]) -> Iterator[pa.RecordBatch]:
         wanted = self.columns
@@ -75,10 +76,21 @@ class Work:
         for rows in part.batches(only):
             made = apply(self.steps, rows)
             if self.aggregate and made.num_rows:
-                partials.append(self.aggregate.partial(made))
+                partials.append(_partial(self.aggregate, made))
                 if len(partials) > 1 and sum(each.num_rows for each in partials) > FOLDED:
                     partials[:] = [self.aggregate.merge(partials)]
             yield made
+
+
+def _partial(aggregate: Aggregate, rows: pa.RecordBatch) -> pa.Table:
+    try:
+        return aggregate.partial(rows)
+    except pa.ArrowException as error:
+        asked = ", ".join(f'{each.name}=("{each.column}", "{each.kind}")' for each in aggregate.wanted if each.column)
+        raise DataError(
+            f"The rows cannot be summed up by {asked}: {str(error).splitlines()[0]}",
+            remedy="Cast the columns to numbers first, or ask for another kind.",
+        ) from error
 
 
 def _drained(batches: Iterable[pa.RecordBatch]) -> dict[str, Json]:

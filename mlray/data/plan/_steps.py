@@ -1,6 +1,6 @@
 """Steps between two files: each takes a batch of rows and returns one, and says which columns it needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ from mlray.data._frames import table_of
 from mlray.data.plan._expr import Expr, evaluate, no_column, plain
 from mlray.errors import DataError, MlrayError
 
-__all__ = ["Derive", "Filter", "Lookup", "Map", "Select", "Step", "apply", "needed"]
+__all__ = ["Derive", "Filter", "Lookup", "Map", "Select", "Step", "apply", "needed", "refuse_replaced"]
 
 Columns = frozenset[str] | None
 """Names of columns, or None for all there are."""
@@ -44,6 +44,26 @@ def apply(steps: Sequence[Step], rows: pa.RecordBatch) -> pa.RecordBatch:
     for step in steps:
         rows = step.apply(rows)
     return rows
+
+
+def refuse_replaced(steps: Sequence[Step], names: Sequence[str]) -> None:
+    """Refuse a lookup that would replace a column of rows that have `names`, as far as the names can be told.
+
+    Raises:
+        DataError: there is one.
+    """
+    known = set(names)
+    for step in steps:
+        match step:
+            case Lookup():
+                step.refuse(known)
+                known |= set(step.table.column_names)
+            case Derive():
+                known.add(step.name)
+            case Select():
+                known = set(step.names)
+            case Map():  # which columns it makes, only its rows tell
+                return
 
 
 @dataclass(frozen=True)
@@ -143,6 +163,7 @@ class Lookup:
 
     def apply(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows with the columns of the small table; a missing key matches nothing."""
+        self.refuse(rows.schema.names)
         places = self._places(rows)
         if self.inner:
             matched = pc.is_valid(places)
@@ -154,6 +175,15 @@ class Lookup:
                 taken = values.take(places)
             rows = _with(rows, name, taken)
         return rows
+
+    def refuse(self, names: Collection[str]) -> None:
+        """Raise DataError where rows with the columns `names` would lose one of them to the lookup's."""
+        taken = [name for name in self.table.column_names if name in names and name not in self.on]
+        if taken:
+            raise DataError(
+                f"The rows have a column '{taken[0]}' already, which the lookup's would replace.",
+                remedy=f"Rename it in the lookup (`rename_columns`), or leave it out: it has {', '.join(taken)} too.",
+            )
 
     def check(self) -> None:
         """Raise DataError where the key is not there, or is there twice."""

@@ -16,7 +16,7 @@ from mlray.data.store._version import Draft
 from mlray.errors import ConflictError, DataError
 from mlray.records import Column, DatasetVersion, Fragment
 
-__all__ = ["Append"]
+__all__ = ["Append", "refuse_known"]
 
 
 @dataclass(slots=True)
@@ -111,14 +111,27 @@ class Append:
             own = pa.concat_tables([self.store.get(fragment, list(key)) for fragment in self._written or ()])
             refuse_nulls(own)
             self._learn(own, key)
-        own, told = cast("pa.Table", self._own), cast("Keys", self._told)
-        asked = [f for f in head.fragments if self._free.get(f.id) != f and may_hold(f, head, own, key)]
-        for fragment, found in located(self.store, head, asked, told):
-            hit = np.unique(found[found >= 0])
-            if len(hit):
-                raise DataError(
-                    f"{head.name} has a row with {shown(own, int(hit[0]))} already"
-                    f"{f', and {len(hit) - 1:,} more of these keys' if len(hit) > 1 else ''}.",
-                    remedy="`upsert` gives rows that are there other values, and adds those that are not.",
-                )
-            self._free[fragment.id] = fragment
+        refuse_known(self.store, head, cast("pa.Table", self._own), cast("Keys", self._told), self._free)
+
+
+def refuse_known(
+    store: Store, head: DatasetVersion, own: pa.Table, told: Keys, free: dict[str, Fragment] | None = None
+) -> None:
+    """Refuse rows whose keys `own`, learnt as `told`, a row of the head has; only fragments that may hold one are read.
+
+    Fragments that have none are noted in `free`, and those noted there are not read.
+
+    Raises:
+        DataError: the head has one.
+    """
+    free = {} if free is None else free
+    asked = [f for f in head.fragments if free.get(f.id) != f and may_hold(f, head, own, told.key)]
+    for fragment, found in located(store, head, asked, told):
+        hit = np.unique(found[found >= 0])
+        if len(hit):
+            raise DataError(
+                f"{head.name} has a row with {shown(own, int(hit[0]))} already"
+                f"{f', and {len(hit) - 1:,} more of these keys' if len(hit) > 1 else ''}.",
+                remedy="`upsert` gives rows that are there other values, and adds those that are not.",
+            )
+        free[fragment.id] = fragment

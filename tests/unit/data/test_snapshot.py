@@ -274,3 +274,23 @@ def test_batches_have_the_types_of_the_schema(tmp_path, kind, values, how):
     assert snapshot.to_arrow() == rows
     Plan.of(snapshot).write(tmp_path / "out").run(on="here")
     assert pq.read_table(tmp_path / "out").num_rows == 40
+
+
+def test_commits_and_plans_keep_the_key(table):
+    def rows(*keys):
+        return pa.table({"k": pa.array(keys, pa.int64()), "b": pa.array(range(len(keys)), pa.int64())})
+
+    with pytest.raises(DataError, match="repeat a key; the first is k=1"):
+        commit(rows(1, 1), table, key=["k"])
+    assert commit(rows(1, 2), table, key=["k"]).key == ("k",)
+    with pytest.raises(DataError, match="has a row with k=2 already"):
+        commit(rows(2, 5), table)
+    with pytest.raises(DataError, match="no column 'k' for its key"):
+        commit(rows(7).drop_columns("k"), table)
+    with pytest.raises(DataError, match="has a row with k=1 already"):
+        Plan.of(Snapshot.of(table.store, table.name)).write(table).run()
+    assert commit(rows(3), table).rows == 3
+    assert commit(rows(3, 4), table, replace=True).key == ("k",)
+    with pytest.raises(DataError, match="repeat a key"):
+        commit(rows(3, 3), table, replace=True)
+    assert commit(rows(3, 3).drop_columns("k"), table, replace=True).key == ()

@@ -1,6 +1,10 @@
 """Plans carried out in this process."""
 
+import importlib
+import json
 import pickle
+import sys
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 
@@ -12,7 +16,8 @@ import pytest
 from mlray.data.plan import Plan, call, col
 from mlray.data.plan import _parts as parts_of
 from mlray.data.plan._digest import plan_digest
-from mlray.errors import DataError, StoreError
+from mlray.data.plan._sinks import FolderSink
+from mlray.errors import DataError, StoreError, UnavailableError
 
 SHOPS = pa.table({"shop": ["north", "south"], "tax": [0.1, 0.2], "place": ["up", "down"]})
 
@@ -136,6 +141,18 @@ def test_a_lookup_by_two_columns_matches_both(files, tmp_path):
             lambda plan: plan.lookup(SHOPS.rename_columns(["town", "tax", "place"]), on="town").run(),
             "'town' to look up",
         ),
+        (lambda plan: plan.lookup(SHOPS.append_column("price", [[1.0, 2.0]]), on="shop").run(), "'price' already"),
+        (
+            lambda plan: plan.map(lambda rows: rows).lookup(SHOPS.append_column("price", [[1.0, 2.0]]), "shop").run(),
+            "'price' already",
+        ),
+        (
+            lambda plan: plan.lookup(SHOPS.append_column("price", [[1.0, 2.0]]), "shop").aggregate(n="count").run(),
+            "'price' already",
+        ),
+        (lambda plan: plan.aggregate(m=("shop", "mean")).run(), r"orders-\d.*cannot be summed up by m="),
+        (lambda plan: plan.derive(more=call("cast", col("price"))).run(), r"orders-\d.*cannot be computed"),
+        (lambda plan: plan.run("rayy"), "on is 'rayy'"),
         (lambda plan: Plan.of("nowhere/*.parquet"), "No Parquet file"),
     ],
 )
@@ -256,6 +273,124 @@ def test_a_folder_with_files_is_refused_unless_they_may_go(files, tmp_path):
     assert whole(tmp_path / "out").num_rows == 5
 
 
+def test_old_files_stay_until_the_new_ones_are_whole(files, tmp_path):
+    out = tmp_path / "out"
+    Plan.of(files).filter(col("order") < 10).write(out).run()
+
+    def broken(rows):
+        if pc.max(rows["order"]).as_py() >= 200:
+            raise ValueError("later")
+        return rows
+
+    with pytest.raises(DataError, match="later"):
+        Plan.of(files).map(broken).write(out, replace=True).run()
+    assert whole(out).num_rows == Plan.of(out).run().rows == 10
+    with pytest.raises(DataError, match="later"):
+        Plan.of(files).map(broken).write(tmp_path / "new").run()
+    with pytest.raises(DataError, match="No Parquet file"):
+        Plan.of(tmp_path / "new")
+
+
+def test_a_folder_may_be_changed_in_place(files):
+    kept = whole(files).slice(6)
+    assert Plan.of(files).filter(col("order") > 5).write(files, replace=True).run().rows == 294
+    assert whole(files).equals(kept)
+    assert not (files / ".parts").exists()
+
+
+@pytest.mark.parametrize("moved", [0, 1, 3])
+def test_files_that_were_half_moved_when_the_power_went_are_all_there_for_whoever_comes_next(files, tmp_path, moved):
+    out = tmp_path / "out"
+    Plan.of(files).filter(col("order") < 10).write(out).run()
+    (out / "part-00007.parquet").write_bytes((out / "part-00000.parquet").read_bytes())
+    plan = Plan.of(files).filter(col("order") >= 10).write(out, replace=True)
+
+    class Dies(FolderSink):
+        def finish(self, written, note, run):
+            names = [str(each["file"]) for each in written]
+            (self.folder / ".parts" / "moves.json").write_text(json.dumps(names))
+            for name in names[:moved]:
+                (self.folder / ".parts" / "rows" / name).replace(self.folder / name)
+            raise StoreError("gone", remedy="")
+
+    with pytest.raises(StoreError, match="gone"):
+        replace(plan, sink=Dies(out, replace=True)).run()
+
+    assert Plan.of(out / "*.parquet").run().rows == 290
+    assert whole(out).equals(whole(files).slice(10))
+    assert plan.run().rows == 290
+    assert whole(out).equals(whole(files).slice(10))
+
+
+LIMIT = 5
+
+
+def helper(rows):
+    return rows["price"] if rows.num_rows > LIMIT else rows["order"]
+
+
+class Helper:
+    def made(self, rows):
+        return rows["price"]
+
+
+def of_a_function(rows):
+    return helper(rows)
+
+
+def of_a_class(rows):
+    return next(Helper().made(rows) for _ in range(1))
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "other"),
+    [
+        (of_a_function, "LIMIT", 7),
+        (of_a_function, "helper", lambda rows: rows["order"]),
+        (of_a_class, "Helper", type("Helper", (), {"made": lambda self, rows: rows["order"]})),
+    ],
+)
+def test_a_function_is_known_by_what_it_names(files, monkeypatch, function, name, other):
+    def told():
+        return plan_digest(Plan.of(files).derive(x=function))
+
+    before = told()
+    assert told() == before
+    with monkeypatch.context() as changed:
+        changed.setitem(globals(), name, other)
+        assert told() != before
+    assert told() == before
+
+
+def test_a_function_is_known_by_the_modules_of_yours_that_it_names(files, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told = []
+    for factor in (2, 3):
+        (tmp_path / "mine_of_plans.py").write_text(f"def times(rows):\n    return rows['price'] * {factor}\n")
+        sys.modules.pop("mine_of_plans", None)
+        importlib.invalidate_caches()
+        names = {"mine": importlib.import_module("mine_of_plans"), "__name__": "__main__"}
+        exec("def made(rows):\n    return mine.times(rows)", names)
+        told.append(plan_digest(Plan.of(files).derive(x=names["made"])))
+    assert told[0] != told[1]
+
+
+def test_a_function_that_was_mended_is_not_mixed_with_what_it_did_before(files, tmp_path, monkeypatch):
+    def slips(rows):
+        if pc.max(rows["order"]).as_py() >= 200:
+            raise ValueError("slipped")
+        return rows["order"]
+
+    monkeypatch.setitem(globals(), "helper", slips)
+    plan = Plan.of(files).derive(x=of_a_function).write(tmp_path / "out")
+    with pytest.raises(DataError, match="slipped"):
+        plan.run(cpus=1)
+    monkeypatch.setitem(globals(), "helper", lambda rows: pc.multiply(rows["order"], 1000))
+    again = plan.run()
+    assert again.resumed == 0
+    assert whole(tmp_path / "out")["x"].to_pylist() == [1000 * order for order in range(300)]
+
+
 def test_a_folder_that_cannot_be_made_is_told(files, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be written"):
@@ -298,3 +433,8 @@ def test_a_plan_survives_pickling(files, tmp_path):
 def test_a_plan_without_rows_makes_no_files_and_no_groups(files, tmp_path):
     result = Plan.of(files).filter(col("order") < 0).write(tmp_path / "out").aggregate(["shop"], rows="count").run()
     assert (result.rows, result.files, result.groups) == (0, (), None)
+
+
+def test_ray_is_not_insisted_on_where_there_is_none(files):
+    with pytest.raises(UnavailableError, match="on no Ray"):
+        Plan.of(files).run("ray")
