@@ -1,5 +1,6 @@
 """What every verb has in common: exit codes, errors without a traceback, and that nothing is left running."""
 
+import errno
 import functools
 import inspect
 import math
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlray.clock import SystemClock
-from mlray.errors import InputError, MlrayError
+from mlray.errors import InputError, MlrayError, UnavailableError
 
 if TYPE_CHECKING:
     from mlray.project import Project
@@ -28,6 +29,10 @@ PATIENCE = 20.0
 """Seconds after a Ctrl-C in which another one does not interrupt the cleaning up."""
 
 _Debug = Annotated[bool, typer.Option("--debug", help="Show where an error arose.")]
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where there is no room, or none for this user."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -78,11 +83,19 @@ def guarded(*, debug: bool, as_json: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             raise
-        _tell(_unknown(error), as_json=as_json)
-        raise typer.Exit(1) from error
+        told = _unknown(error)
+        _tell(told, as_json=as_json)
+        raise typer.Exit(told.exit_code) from error
 
 
 def _unknown(error: Exception) -> MlrayError:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        where = f"{error.filename} cannot be written" if error.filename else "A file cannot be written"
+        return UnavailableError(
+            f"{where}: {os.strerror(error.errno)}.",
+            remedy="Free space on the disk (`df -h`), or raise this user's quota or file-size limit (`ulimit -f`); then"
+            " run the same command again.",
+        )
     return MlrayError(
         f"mlray met an error that it does not know: {type(error).__name__}: {error}",
         remedy="The same command with --debug shows where.",

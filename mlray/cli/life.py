@@ -1,6 +1,7 @@
 """The verbs of a model's life, from data to a watched endpoint."""
 
 from pathlib import Path
+from shlex import quote
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlray.project import RunResult
-    from mlray.records import Decision
+    from mlray.records import DatasetVersion, Decision
 
 __all__ = ["deploy", "feasibility", "ingest", "promote", "rollback", "run", "stop", "train", "watch"]
 
@@ -23,6 +24,8 @@ Version = Annotated[
 ]
 Until = Annotated[str | None, typer.Option(metavar="DATE", help="End there, such as 2013-06-01.", show_default=False)]
 
+REASONS = 5
+"""Reasons for which rows were set aside that are listed; of more, the most frequent are."""
 # The second retraining: by then one good candidate has shown the whole way to live.
 FAULT = (2, "inverted_labels")
 
@@ -80,10 +83,23 @@ def ingest(project: Here = Path(), *, until: Until = None, json: Json = False) -
         nothing = before is not None and before.digest == made.digest
         news = "; nothing is new in the source" if nothing else f"; {made.note}" if made.note else ""
         typer.echo(f"{made}{news}")
+        _aside(made, project)
         live = found.spec.live
         if live is not None and end is None and made.as_of <= found.history_end():
             # What a target becomes only later is known of no row after this.
             typer.echo(f"Rows from {made.as_of:%Y-%m-%d} on are kept for the replay (`live:` in mlray.yaml).")
+
+
+def _aside(made: "DatasetVersion", project: Path) -> None:
+    """Say why rows were set aside, what is most frequent first, and how to see them."""
+    reasons = sorted(made.quality.set_aside.items(), key=lambda one: (-one[1], one[0]))
+    for why, count in reasons[:REASONS]:
+        typer.echo(f"  {count:,} × {why}")
+    if len(reasons) > REASONS:
+        typer.echo(f"  and {len(reasons) - REASONS:,} more reasons")
+    if reasons:
+        where = "" if project == Path() else f" --project {quote(str(project))}"
+        typer.echo(f"`mlray data aside{where}` shows these rows.")
 
 
 def feasibility(project: Here = Path(), *, json: Json = False) -> None:

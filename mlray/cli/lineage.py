@@ -75,7 +75,7 @@ def _node(node: "Node", trace: "Trace") -> str:
         # The same rows go into version after version; the largest has them all.
         rows = max((link.rows for link in trace.links if link.start == node.id), default=0)
         about = f"{rows:,} rows" if rows else ""
-    return f"{node.name}  {about}".rstrip()
+    return "  ".join(part for part in (node.name, node.digest[:12], about) if part)
 
 
 def _release(link: "Link") -> str:

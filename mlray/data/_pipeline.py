@@ -19,8 +19,10 @@ from mlray.data._units import Conversion
 from mlray.data._zones import from_local
 from mlray.spec import Modes
 
-__all__ = ["Fallen", "Reading", "Step", "unknown_columns", "with_point"]
+__all__ = ["LEFT_OUT", "Fallen", "Reading", "Step", "unknown_columns", "with_point"]
 
+LEFT_OUT = ": value left out"
+"""What follows the reason where a row is kept without the value that broke a rule."""
 Fallen = tuple[str, pa.Array]
 """Why values cannot be kept, and which: a boolean mask without nulls, shape [n]."""
 
@@ -125,7 +127,7 @@ class Step:
         if not self.rule.nullable or not fallen:
             return values, fallen
         for reason, rows in fallen:
-            mapped.note(f"{reason}: value left out", np.asarray(rows))
+            mapped.note(f"{reason}{LEFT_OUT}", np.asarray(rows))
             values = pc.if_else(rows, pa.scalar(None, values.type), values)
         return values, []
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from mlray.data._convert import flat
 from mlray.data._keys import suspects
 
-__all__ = ["SCHEMA", "Faults", "quarantine", "repeats"]
+__all__ = ["SCHEMA", "Faults", "quarantine", "repeated", "repeats"]
 
 SCHEMA = pa.schema(
     [
@@ -61,7 +61,7 @@ class Faults:
     def add_repeated(self, table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) -> None:
         """Note the rows whose `key` a good row above them has, or one of the rows `taken` before."""
         good = np.flatnonzero(self.good)
-        self._note(f"{', '.join(key)} repeated", self._among(good, repeats(table.take(good), key, taken)))
+        self._note(repeated(key), self._among(good, repeats(table.take(good), key, taken)))
 
     def drop_known(self, table: pa.Table, key: Sequence[str], known: pa.Table, rows: pa.Array) -> None:
         """Drop those of `rows` (a mask, shape [n]) whose `key` is `known`: read before, and no fault."""
@@ -97,6 +97,11 @@ class Faults:
             self._reasons.append(reason)
 
 
+def repeated(key: Sequence[str]) -> str:
+    """Return the reason of rows whose `key` another row has."""
+    return f"{', '.join(key)} repeated"
+
+
 def repeats(table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) -> npt.NDArray[np.bool_]:
     """Return which rows of `table` have a `key` that a row above them has, or one of the rows `taken`; shape [n]."""
     keys = table.select(key)
@@ -110,10 +115,10 @@ def repeats(table: pa.Table, key: Sequence[str], taken: pa.Table | None = None) 
     doubtful = keys.take(places).append_column("", pa.array(places))
     grouped = doubtful.group_by(list(key), use_threads=False).aggregate([("", "min")])
     first = np.asarray(grouped["_min"])
-    repeated = np.zeros(table.num_rows, dtype=np.bool_)
-    repeated[places[places >= before] - before] = True
-    repeated[first[first >= before] - before] = False
-    return repeated
+    again = np.zeros(table.num_rows, dtype=np.bool_)
+    again[places[places >= before] - before] = True
+    again[first[first >= before] - before] = False
+    return again
 
 
 def _near(taken: pa.Table | None, keys: pa.Table) -> pa.Table | None:

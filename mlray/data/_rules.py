@@ -69,6 +69,18 @@ class Rule:
         limits += [f"at most {shown(self.high)}"] if self.high is not None else []
         return ", ".join([words, *([" and ".join(limits)] if limits else []), *(["or null"] if self.nullable else [])])
 
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What the column declares, each as the reason of values that break it: the type first, then as in `faults`."""
+        told = (
+            (True, f"{self.name} is not {NOUNS[self.kind]}"),
+            (not self.nullable, f"{self.name} is missing"),
+            (self.allowed is not None, f"{self.name} is not an allowed value"),
+            (self.low is not None, f"{self.name} below {shown(self.low)}"),
+            (self.high is not None, f"{self.name} above {shown(self.high)}"),
+        )
+        return tuple(reason for declared, reason in told if declared)
+
     def faults(self, values: pa.Array) -> Iterator[Fault]:
         """Yield what `values`, already of the right type, break; nothing for good values, quickly."""
         if not self.nullable and values.null_count:

@@ -20,7 +20,7 @@ from mlray.data._mapping import Mapped
 from mlray.data._meaning import digest_of_rows
 from mlray.data._pipeline import Step, unknown_columns
 from mlray.data._quality import RuleResult, RuleTally, tally
-from mlray.data._quarantine import Faults
+from mlray.data._quarantine import Faults, repeated
 from mlray.data._rules import Rule
 from mlray.data._views import View
 from mlray.data.sources import SourceFile
@@ -98,6 +98,16 @@ class Contract:
     def request_schema(self) -> pa.Schema:
         """The columns of a table that `check_request` returns."""
         return pa.schema([self._joined[name].field for name in self.request_columns])
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every rule on single rows that the contract declares, as the reason why a row that breaks it is set aside."""
+        found: list[str] = []
+        for lookup, key in (None, self.data.key), *((name, one.on) for name, one in self.data.lookups.items()):
+            told = [reason for rule in self._rules(lookup).values() for reason in rule.reasons]
+            told += [repeated(key)] if key else []
+            found += [f"{lookup}: {reason}" if lookup else reason for reason in told]
+        return tuple(found)
 
     def expected(self, name: str) -> str:
         """Return in words what column `name` may hold."""

@@ -71,6 +71,11 @@ _POSTGRESQL_RULES = (
 _REMEDIES = (
     (("locked", "lock timeout", "busy"), "Another process holds it; wait for it to finish or end it, then try again."),
     (("disk is full", "no space"), "Free space on the disk, then try again."),
+    (
+        ("disk i/o error",),
+        "The disk is full, a quota or a file-size limit (`ulimit -f`) is reached, or the disk is broken: free space or"
+        " raise the limit, then try again.",
+    ),
     (("readonly", "read-only", "permission denied"), "Give this user the right to write there."),
     (
         ("not a database", "malformed"),
@@ -83,6 +88,7 @@ _REMEDIES = (
     ),
 )
 _REACH = "Check that the database is running and that its address is right, then try again."
+_READ = "Check that this user may read and write the file and its folder, then try again."
 
 
 class SqlJournal(Journal):
@@ -187,7 +193,8 @@ class SqlJournal(Journal):
 
     def _failed(self, error: SQLAlchemyError) -> JournalError:
         said = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        remedy = next((remedy for signs, remedy in _REMEDIES if any(sign in said.lower() for sign in signs)), _REACH)
+        usual = _READ if self._sqlite else _REACH
+        remedy = next((remedy for signs, remedy in _REMEDIES if any(sign in said.lower() for sign in signs)), usual)
         return JournalError(f"The journal {self._shown} cannot be used: {said}.", remedy=remedy)
 
     def _identity(self) -> tuple[int, int] | None:

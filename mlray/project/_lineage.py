@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from mlray.coordinator.state import State, after
 from mlray.coordinator.workspace import Workspace
+from mlray.data._cursor import Cursor, Known
 from mlray.journal import Entry
 from mlray.project._past import of_project
 from mlray.records import DatasetVersion, Experiment, ModelVersion
-from mlray.registry.lineage import Facts, Lineage, Release
+from mlray.registry.lineage import Facts, Lineage, Read, Release
 
 __all__ = ["lineage", "releases"]
 
@@ -34,8 +35,21 @@ def lineage(space: Workspace) -> Lineage:
             models=models,
             releases=[one for name in _names(models) for one in releases(name, of_project(entries, name))],
             lookups={table: lookups},
+            read={version.digest: _read(version) for version in datasets.values()},
         )
     )
+
+
+def _read(version: DatasetVersion) -> dict[str, Read]:
+    """Return what the version's cursor remembers of the files that were read."""
+    files = Cursor.read(version.cursor).files
+    return {name: Read(known.content or known.etag, _told(known)) for name, known in files.items()}
+
+
+def _told(known: Known) -> str:
+    size = f"{known.size:,} bytes" if known.size >= 0 else ""
+    etag = f"etag {known.etag}" if known.etag else ""
+    return ", ".join(part for part in (size, etag) if part)
 
 
 def _names(models: Iterable[ModelVersion]) -> list[str]:

@@ -1,6 +1,6 @@
 """The quality of a dataset version in one record: distributions, answers, leakage, labels, repetition, drift, rules."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
@@ -14,13 +14,14 @@ from mlray.clock import parse_duration
 from mlray.console.quality import findings
 from mlray.coordinator.rows import Array, some_rows
 from mlray.coordinator.workspace import Workspace
-from mlray.data._quality import RuleResult, RuleTally
+from mlray.data._quality import RuleTally
 from mlray.errors import DataError
 from mlray.evaluation import coded, leakage, repetition, score, wilson
 from mlray.features import Matrix
 from mlray.monitoring import compare, describe
 from mlray.ports import Progress
 from mlray.project._rows import version_of
+from mlray.project._rules import rules_of
 from mlray.records import (
     Balance,
     ColumnProfile,
@@ -33,7 +34,6 @@ from mlray.records import (
     LeakageSuspect,
     PeriodShare,
     Repetition,
-    RuleCount,
 )
 from mlray.sketches import Profile, Reference, profile
 
@@ -49,7 +49,6 @@ PERIODS = 12
 TRUSTED = 0.9
 """The AUC from which on about every second answer named is wrong where one in twenty is; below it answers overlap."""
 WORST = 20
-EXAMPLES = 3
 
 
 def profile_of(space: Workspace, ref: str | int | None, against: str | int | None, progress: Progress) -> DataProfile:
@@ -77,7 +76,7 @@ def profile_of(space: Workspace, ref: str | int | None, against: str | int | Non
         repetition=look.repetition(rows, answers),
         against=before.name if before else "",
         drift=drift,
-        rules=(*_rules(space, version), *(_rule(tally.result()) for tally in look.tallies)),
+        rules=rules_of(space, version, look.tallies),
     )
     if min(answers.sum(), len(answers) - answers.sum()) >= FEWEST:
         progress(2, 5, "leakage")
@@ -175,34 +174,6 @@ def _moment(microseconds: float) -> datetime:
     return found
 
 
-def _rules(space: Workspace, version: DatasetVersion) -> tuple[RuleCount, ...]:
-    """Return what the contract asked of the rows that were read, each rule with the first rows that broke it."""
-    quality = version.quality
-    examples = _examples(space, quality.quarantine) if quality.quarantine else {}
-    broken = [
-        RuleCount(reason, quality.seen, count, tuple(examples.get(reason, ())))
-        for reason, count in sorted(quality.set_aside.items(), key=lambda one: -one[1])
-    ]
-    return (RuleCount("every row keeps the contract", quality.seen, quality.rejected), *broken)
-
-
-def _rule(result: RuleResult) -> RuleCount:
-    # A rule on the number of rows finds no rows at fault.
-    failed = 0 if result.metric == "rowCount" else result.failed
-    name = f"{result.rule}: must be {result.expected}, is {round(result.value, 3):,.10g}"
-    return RuleCount(name, result.checked, failed, result.examples, result.passed, result.severity)
-
-
-def _examples(space: Workspace, blob: str) -> Mapping[str, Sequence[str]]:
-    rows = space.store.get(blob, ["reason", "source", "position", "row"])
-    reasons = rows["reason"]
-    found = {}
-    for reason in pc.unique(reasons).to_pylist():
-        first = rows.filter(pc.equal(reasons, reason)).slice(0, EXAMPLES).to_pylist()
-        found[reason] = [f"{row['source']}, row {row['position']}: {row['row'][:200]}" for row in first]
-    return found
-
-
 @dataclass
 class _Look:
     """The rows of one version, looked at one by one."""
@@ -289,8 +260,11 @@ class _Look:
     def repetition(self, rows: pa.Table, answers: Array) -> Repetition:
         """Count rows that are there twice, and those of the holdout that were learnt from."""
         data = self.space.spec.data
-        edge = pa.scalar(self.version.as_of - parse_duration(self.space.spec.model.holdout), pa.timestamp("us", "UTC"))
-        learnt = np.asarray(pc.less(rows[data.time].cast(edge.type), edge))
+        times = rows[data.time].cast(pa.timestamp("us", "UTC"))
+        # Rows may have been old already when they were read: counted from that day, none would be held out.
+        newest = min(self.version.as_of, pc.max(times).as_py())
+        edge = pa.scalar(newest - parse_duration(self.space.spec.model.holdout), times.type)
+        learnt = np.asarray(pc.less(times, edge))
         inputs = [name for name in data.request_columns if name in rows.column_names]
         return repetition(rows, inputs, data.time, answers, learnt)
 

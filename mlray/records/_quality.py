@@ -146,6 +146,11 @@ class Repetition(Record):
     suspicious: bool = False
     """Whether the holdout repeats more than is usual."""
 
+    @property
+    def judged(self) -> bool:
+        """Whether there were rows of the holdout and rows before it, so that they could be compared."""
+        return 0 < self.held < self.rows
+
 
 @dataclass(frozen=True, slots=True)
 class RuleCount(Record):
@@ -156,9 +161,11 @@ class RuleCount(Record):
     failed: int
     examples: tuple[str, ...] = ()
     passed: bool = True
-    """Whether the version keeps the rule: rows set aside are no longer in it."""
+    """Whether no row broke the rule; of one on the whole table, whether the table keeps it."""
     severity: str = "error"
     """`error`, or `warning` where breaking the rule is only to be told."""
+    aside: bool = False
+    """Whether each row was held to it while it was read: those that broke it were set aside, or the value left out."""
 
 
 @dataclass(frozen=True, slots=True)

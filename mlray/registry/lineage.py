@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import PurePath
@@ -10,7 +10,7 @@ from pathlib import PurePath
 from mlray.errors import NotFoundError
 from mlray.records import DatasetVersion, Experiment, ModelVersion, Record
 
-__all__ = ["KINDS", "LEARNT_SINCE", "Facts", "Lineage", "Link", "Node", "Release", "Trace"]
+__all__ = ["KINDS", "LEARNT_SINCE", "Facts", "Lineage", "Link", "Node", "Read", "Release", "Trace"]
 
 KINDS = ("source", "dataset", "experiment", "model", "endpoint")
 """In the order in which rows travel."""
@@ -29,6 +29,7 @@ class Node(Record):
     name: str
     """`data/flights-2013-01.parquet`, `departures@v2`, `sweep-…`, `flights/v3` or `flights`."""
     digest: str = ""
+    """A source's is of what was read of it last, where that is known; an experiment's is its dataset version's."""
     about: str = ""
     """What a person would like to know of it."""
 
@@ -51,6 +52,8 @@ class Link(Record):
     until: datetime | None = None
     """Until when; None where it still holds, or is unknown."""
     rows: int = 0
+    digest: str = ""
+    """Of a source, as it was when the version last read it; empty where it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,15 @@ class Release(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What is known of a source as it was read."""
+
+    digest: str = ""
+    """A digest of its content, or the etag that its server gave."""
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What lineage is read from: records that every project keeps anyway."""
 
@@ -75,6 +87,8 @@ class Facts:
     releases: Sequence[Release] = ()
     lookups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Table → the sources that are joined to each of its rows."""
+    read: Mapping[str, Mapping[str, Read]] = field(default_factory=dict)
+    """Digest of a dataset version → source → what it was when it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,7 @@ class Lineage:
         """Return the graph that the records draw."""
         drawing = _Drawing()
         for version in facts.datasets:
-            drawing.dataset(version, facts.lookups.get(version.table, ()))
+            drawing.dataset(version, facts.lookups.get(version.table, ()), facts.read.get(version.digest, {}))
         for experiment in facts.experiments:
             drawing.experiment(experiment, facts.models)
         for model in facts.models:
@@ -125,9 +139,10 @@ class Lineage:
         named = rest if kind in KINDS else asked
         among = [node for node in self.nodes.values() if kind not in KINDS or node.kind == kind]
         found = [node for node in among if named in (node.name, _file(node), *_spellings(node))]
-        found = found or [node for node in among if node.kind == "source" and fnmatch(node.name, named)]
+        found = found or [node for node in among if node.kind == "source" and _matches(node, named)]
         if not found and len(named) >= FEWEST:
-            found = [node for node in among if node.digest.startswith(named)]
+            # An experiment's digest is its dataset's, which is what is meant.
+            found = [node for node in among if node.kind != "experiment" and node.digest.startswith(named)]
         if not found:
             raise self._missing(named)
         last = max(found, key=lambda node: KINDS.index(node.kind)).kind
@@ -191,6 +206,10 @@ def _file(node: Node) -> str:
     return PurePath(node.name).name if node.kind == "source" else ""
 
 
+def _matches(node: Node, pattern: str) -> bool:
+    return fnmatch(node.name, pattern) or fnmatch(_file(node), pattern)
+
+
 def _spellings(node: Node) -> tuple[str, ...]:
     """Return how else people write a model version: `flights@v3` and `flights v3`."""
     if node.kind != "model":
@@ -205,12 +224,16 @@ class _Drawing:
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.links: list[Link] = []
+        self._last: dict[str, datetime] = {}
+        """When a source was read last, by its id."""
 
-    def dataset(self, version: DatasetVersion, lookups: Iterable[str]) -> None:
+    def dataset(self, version: DatasetVersion, lookups: Iterable[str], read: Mapping[str, Read]) -> None:
         node = self._add(_dataset(version))
         for link in _sources(version, node.id):
-            self._add(Node("source", link.start.removeprefix("source:")))
-            self.links.append(link)
+            name = link.start.removeprefix("source:")
+            known = read.get(name, Read())
+            self._read(Node("source", name, known.digest, known.about), version.created_at)
+            self.links.append(replace(link, digest=known.digest))
         for lookup in lookups:
             self.links.append(Link(self._add(Node("source", lookup)).id, node.id, "joined to its rows"))
         if all(fragment.source for fragment in version.fragments):
@@ -224,10 +247,12 @@ class _Drawing:
     def experiment(self, experiment: Experiment, models: Sequence[ModelVersion]) -> None:
         tried = f"{len(experiment.trials)} trial{'s' if len(experiment.trials) != 1 else ''}"
         about = f"{tried}, best {experiment.metric} {experiment.best.score or float('nan'):.4f}"
-        node = self._add(Node("experiment", experiment.id, about=about))
         digests = {model.dataset_digest for model in models if model.experiment == experiment.id}
         known = [one for one in self.nodes.values() if one.kind == "dataset" and one.name == experiment.dataset]
         found = [one for one in known if one.digest in digests] or known
+        # Two tables of one name leave it open which one was meant.
+        digest = found[0].digest if len(found) == 1 else ""
+        node = self._add(Node("experiment", experiment.id, digest, about))
         since = next((_learnt_since(model) for model in models if model.experiment == experiment.id), None)
         self.links += [Link(one.id, node.id, "learnt from", since=since) for one in found]
 
@@ -247,6 +272,13 @@ class _Drawing:
         if model in self.nodes:
             how = release.stage if release.until is None else f"was {release.stage}"
             self.links.append(Link(model, node.id, how, release.since, release.until))
+
+    def _read(self, node: Node, at: datetime) -> None:
+        """Add a source as it was read at that moment; what was read last is what it is."""
+        before = self._last.get(node.id)
+        if before is None or (node.digest and at >= before):
+            self.nodes[node.id] = node
+            self._last[node.id] = at
 
     def _add(self, node: Node) -> Node:
         return self.nodes.setdefault(node.id, node)

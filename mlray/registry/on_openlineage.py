@@ -169,10 +169,13 @@ def source(name: str, folder: Path) -> Dataset:
     's3://lake'
     >>> source("data/flights.parquet", Path("/srv")).name
     '/srv/data/flights.parquet'
+    >>> source("../flights.parquet", Path("/srv/shop")).name
+    '/srv/flights.parquet'
     """
     parts = urlsplit(name)
     if not parts.scheme or "://" not in name:
-        return Dataset("file", str(folder / name))
+        # One file that two projects read is one thing, however each of them comes to it.
+        return Dataset("file", os.path.normpath(folder / name))
     public = urlsplit(_public(name))
     return Dataset(f"{public.scheme}://{public.netloc}", public.path.lstrip("/") or "/")
 

@@ -298,6 +298,20 @@ write("after")
 """
 
 
+# May write no file beyond a size that a new journal passes.
+NO_ROOM = """
+import resource, sys
+from mlray.errors import JournalError
+from mlray.journal import open_journal
+size = int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+try:
+    open_journal(sys.argv[1], patience=0)
+except JournalError as error:
+    print(error)
+"""
+
+
 @pytest.fixture
 def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start Python processes that are gone when the test is."""
@@ -480,6 +494,20 @@ class TestSqlite(SqlContract):
         with pytest.raises(JournalError, match=r"file/sub cannot be made") as caught:
             open_journal(f"sqlite:///{tmp_path}/file/sub/journal.db")
         assert "another folder" in caught.value.remedy
+
+    @pytest.mark.parametrize("size", [1024, 4096, 16384])
+    def test_where_there_is_no_room_the_disk_and_the_quota_are_named(self, store, start, size):
+        told, _ = start(NO_ROOM, store.url, str(size)).communicate(timeout=60)
+        assert "cannot be used: disk I/O error" in told
+        assert "disk is full, a quota" in told
+        assert "database is running" not in told
+
+    def test_a_file_is_not_said_to_be_a_server_that_is_down(self, store):
+        journal = store.open()
+        store.run("DROP TABLE mlray_journal")
+        with pytest.raises(JournalError, match="no such table") as caught:
+            journal.entries()
+        assert "read and write the file" in caught.value.remedy
 
     def test_a_folder_in_the_file_s_place_is_an_error(self, tmp_path):
         with pytest.raises(JournalError, match="unable to open") as caught:

@@ -1,9 +1,9 @@
 """What a person should know of a dataset version, the gravest first; each a sentence with its figure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mlray.console.words import comma, count, figure, percent
-from mlray.records import ColumnProfile, DataProfile, Finding
+from mlray.records import ColumnProfile, DataProfile, Finding, RuleCount
 
 __all__ = ["findings"]
 
@@ -64,8 +64,12 @@ def _repetition(profile: DataProfile) -> Iterator[Finding]:
             "repetition",
             f"{one.contradicting:,} rows ({share}) equal another in all inputs but the time, with the other answer.",
         )
+    if not one.judged:
+        why = f"all {one.rows:,} rows lie in the holdout" if one.held else "none was compared"
+        yield Finding("note", "repetition", f"Whether the rows to judge by are new was not judged: {why}.")
     if not (one.repeated or one.suspicious):
-        yield Finding("good", "repetition", "No row is there twice, and the rows to judge by are new.")
+        new = ", and the rows to judge by are new" if one.judged else ""
+        yield Finding("good", "repetition", f"No row is there twice{new}.")
 
 
 def _labels(profile: DataProfile) -> Iterator[Finding]:
@@ -107,19 +111,25 @@ def _drift(profile: DataProfile) -> Iterator[Finding]:
 
 def _rules(profile: DataProfile) -> Iterator[Finding]:
     for rule in profile.rules:
-        if not rule.passed:
+        # Rows that broke a rule while they were read are not in the version: they are told of together.
+        if not (rule.passed or rule.aside):
             level = "bad" if rule.severity == "error" else "warn"
             yield Finding(level, "rules", f"{rule.rule} ({rule.failed:,} of {rule.checked:,} rows).")
-    whole = profile.rules[0] if profile.rules else None
-    if whole is not None and whole.failed:
+    if profile.rules:
+        yield _reading(profile.rules[0], [rule for rule in profile.rules[1:] if rule.aside and rule.failed])
+
+
+def _reading(whole: RuleCount, broken: Sequence[RuleCount]) -> Finding:
+    most = comma([f"{rule.rule} ({rule.failed:,})" for rule in broken[:3]])
+    what = f"{', most often' if len(broken) > 3 else ''}: {most}" if most else ""
+    if whole.failed:
         share = _share(whole.failed / max(whole.checked, 1))
-        yield Finding(
-            "warn" if whole.failed > 0.01 * whole.checked else "good",
-            "rules",
-            f"{whole.failed:,} of {whole.checked:,} rows ({share}) broke the contract and were set aside.",
-        )
-    elif whole is not None:
-        yield Finding("good", "rules", f"All {whole.checked:,} rows that were read keep the contract.")
+        level = "warn" if whole.failed > 0.01 * whole.checked else "note"
+        told = f"{whole.failed:,} of {whole.checked:,} rows ({share}) broke the contract and were set aside"
+        return Finding(level, "rules", f"{told}{what}.")
+    if broken:
+        return Finding("note", "rules", f"Values that broke the contract were left out{what}.")
+    return Finding("good", "rules", f"All {whole.checked:,} rows that were read keep the contract.")
 
 
 def _answers(profile: DataProfile) -> Iterator[Finding]:

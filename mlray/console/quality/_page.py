@@ -205,6 +205,7 @@ def _repetition(profile: DataProfile) -> Iterable[Safe]:
         yield _nothing("Not judged.")
         return
     share = one.learnt / one.held if one.held else 0.0
+    usual = f"{percent(share, 2)} ({percent(one.usual, 2)} is usual)" if one.judged else "not judged"
     lines = [
         ("Rows that repeat another in every column", f"{one.repeated:,}", percent(one.repeated / max(one.rows, 1), 2)),
         (
@@ -215,7 +216,7 @@ def _repetition(profile: DataProfile) -> Iterable[Safe]:
         (
             "Rows to judge by that equal one learnt from, inputs and answer, the time aside",
             f"{one.learnt:,}",
-            f"{percent(share, 2)} ({percent(one.usual, 2)} is usual)",
+            usual,
         ),
     ]
     columns = [Column("What", class_="long"), Column("Rows", numeric=True), Column("Share", numeric=True)]
@@ -228,7 +229,10 @@ def _rules(profile: DataProfile) -> Safe:
         return _nothing("The version was not read through a contract.")
     columns = [Column("Rule", class_="long"), Column("Checked", numeric=True), Column("Found", numeric=True)]
     columns += [Column("Share", numeric=True), Column("Such as", class_="long")]
-    caption = "Rows that broke a rule while they were read were set aside with source, position and reason"
+    caption = (
+        "Rows that broke a rule while they were read were set aside with source, position and reason; a row counts"
+        " once, for the first rule that it breaks"
+    )
     return table(caption, columns, [_rule(rule) for rule in profile.rules])
 
 

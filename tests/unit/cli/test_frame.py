@@ -1,5 +1,6 @@
 """Exit codes, messages without a traceback, and signals."""
 
+import errno
 import json
 import os
 import signal
@@ -76,6 +77,16 @@ def test_an_unknown_error_ends_with_1_and_says_how_to_see_where():
     assert result.exit_code == 1
     assert "ZeroDivisionError: division by zero" in result.stderr
     assert "--debug" in result.stderr
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize(("name", "said"), [("/srv/page.html", "/srv/page.html cannot"), (None, "A file cannot")])
+def test_where_there_is_no_room_the_disk_and_the_quota_are_named(number, name, said):
+    result = CliRunner().invoke(failing(OSError(number, os.strerror(number), name)), [])
+
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"{said} be written: {os.strerror(number)}.\nFree space on the disk")
+    assert "quota" in result.stderr
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("x"), InputError("x")])

@@ -38,6 +38,22 @@ def test_ingesting_says_what_happened_to_the_source(mlray, shop):
     assert f"; changed: data/{file.name}" in mlray("ingest", shop).stdout
 
 
+def test_ingesting_says_why_rows_were_set_aside_and_how_to_see_them(mlray, shop):
+    assert "data aside" not in mlray("ingest", shop, "--until", "2024-02-01").stdout
+    (file,) = shop.glob("data/*.csv")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    broken = [
+        ",".join("?" if place == n else cell for n, cell in enumerate(lines[1].split(","))) for place in (0, 0, 1)
+    ]
+    file.write_text("\n".join([*lines, *broken]) + "\n", encoding="utf-8")
+    told = mlray("ingest", shop)
+    reasons = [line for line in told.stdout.splitlines() if " × " in line]
+
+    assert [line.split(" × ")[0] for line in reasons] == ["  2", "  1"]
+    assert f"`mlray data aside --project {shop}` shows these rows." in told.stdout
+    assert mlray("data", "aside", "--project", shop).exit_code == 0
+
+
 def test_the_status_of_a_fresh_project_is_mostly_empty(mlray, shop):
     result = mlray("status", shop)
     facts = json.loads(mlray("status", shop, "--json").stdout)

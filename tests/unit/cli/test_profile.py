@@ -1,6 +1,8 @@
 """`mlray profile` and `mlray lineage`, as a person calls them."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -57,6 +59,36 @@ def test_lineage_goes_from_a_file_to_the_versions_with_its_rows_and_back(mlray, 
     assert told.stdout.startswith(f"source {source}")
     assert "rows@v1" in told.stdout
     assert "nothing" in told.stdout
+
+
+def test_lineage_shows_the_digest_of_what_was_read_and_finds_a_source_by_pattern_and_digest(mlray, ingested):
+    back = json.loads(mlray("lineage", "rows@v2", ingested, "--json").stdout)
+    (source, *_) = [node for node in back["upstream"] if node["kind"] == "source"]
+    file = ingested / source["name"]
+    pattern = f"{file.stem[:3]}*{file.suffix}"
+
+    assert len(source["digest"]) == 32
+    assert f"{file.stat().st_size:,} bytes" in source["about"]
+    assert {link["digest"] for link in back["links"] if link["start"] == f"source:{source['name']}"} == {
+        source["digest"]
+    }
+    for asked in (pattern, source["digest"][:8]):
+        told = mlray("lineage", asked, ingested)
+        assert told.stdout.startswith(f"source {source['name']}  {source['digest'][:12]}")
+    assert source["digest"][:12] in mlray("lineage", "rows@v2", ingested).stdout
+
+
+def test_a_page_that_does_not_fit_on_the_disk_says_so(ingested):
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
+        f"from mlray.cli._app import app; app(['profile', {str(ingested)!r}])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+    assert ended.returncode == 3, ended.stderr
+    assert "cannot be" in ended.stderr
+    assert "Free space on the disk" in ended.stderr
+    assert "quota" in ended.stderr
 
 
 def test_lineage_of_what_nobody_knows_names_the_closest(mlray, ingested):

@@ -39,10 +39,28 @@ def test_good_rows_come_back_in_the_contracts_types():
 def test_a_row_that_breaks_a_rule_is_set_aside_with_the_reason(change, reason):
     checked = contract().apply(orders({}, {"order": 2} | change), "orders-1.parquet")
     assert checked.reasons == {reason: 1}
+    assert reason in contract().reasons
     assert checked.table.num_rows == 1
     (aside,) = checked.set_aside.to_pylist()
     assert (aside["source"], aside["position"], aside["reason"]) == ("orders-1.parquet", 1, reason)
     assert json.loads(aside["row"])["shop"] == change.get("shop", "north")
+
+
+def test_every_rule_on_rows_is_declared_with_the_reason_that_it_gives():
+    told = contract().reasons
+    assert len(told) == len(set(told))
+    assert [one for one in told if one.startswith(("order", "weather: temp"))] == [
+        "order is not a whole number",
+        "order is missing",
+        "order below 1",
+        "weather: temp is not a finite number",
+        "weather: temp is missing",
+        "weather: temp below -60",
+        "weather: temp above 60",
+    ]
+    assert {"at, order repeated", "weather: shop, at repeated"} <= set(told)
+    assert "weight is missing" not in told
+    assert not any(one.endswith("repeated") for one in contract(key=[], lookups={}, mappings=[]).reasons)
 
 
 def test_a_row_counts_once_for_the_first_rule_that_it_breaks():

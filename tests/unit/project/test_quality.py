@@ -1,6 +1,6 @@
 """The profile of a whole project, with trouble put in on purpose."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,19 @@ def test_each_rule_has_its_count_and_the_first_rows_that_broke_it(troubled):
     assert 1 <= len(broken.examples) <= 3
     assert "orders-1.parquet, row " in broken.examples[0]
     assert rules["every row keeps the contract"].failed >= broken.failed
+    assert not broken.passed
+    assert not rules["every row keeps the contract"].passed
+
+
+def test_a_rule_that_holds_is_listed_with_nought(troubled):
+    found = troubled.profile().rules
+    rules = {rule.rule: rule for rule in found if rule.aside}
+    assert len(rules) == len(found)
+    assert {"at is missing", "shop is not an allowed value", "price is not a finite number", "price above 1000"} <= {
+        name for name, rule in rules.items() if rule.passed and not rule.failed and rule.checked
+    }
+    assert "weight is missing" not in rules
+    assert [rule.rule for rule in found[:2]] == ["every row keeps the contract", "price below 0"]
 
 
 def test_two_versions_are_compared_by_the_rows_that_came_since(troubled):
@@ -164,3 +177,60 @@ def test_the_contracts_rules_on_whole_tables_are_counted_over_all_parts(tmp_path
     weight = next(column for column in found.columns if column.name == "weight")
     assert (missing.passed, missing.failed) == (True, weight.missing)
     assert any(one.about == "rules" and one.level == "bad" for one in found.findings)
+
+
+def test_old_rows_are_held_out_by_their_own_newest_time(tmp_path):
+    def copied(table):
+        newest = table["at"][-1].as_py()
+        tail = table.slice(100, 300)
+        times = pa.array([newest - timedelta(minutes=n) for n in range(300)], tail["at"].type)
+        return pa.concat_tables([table, tail.set_column(0, "at", times)]).sort_by("at")
+
+    with project(tmp_path / "orders", copied) as opened:
+        opened.ingest(datetime(2024, 6, 1, tzinfo=UTC))
+        found = opened.profile()
+    assert found.repetition.held
+    assert found.repetition.learnt == 300
+    assert any(one.about == "repetition" and one.level == "bad" for one in found.findings)
+
+
+def test_rows_that_all_lie_in_the_holdout_are_not_judged(tmp_path):
+    with project(
+        tmp_path / "orders", spec=("window: 30 days\n  holdout: 4 days", "window: 90 days\n  holdout: 29 days")
+    ) as opened:
+        opened.ingest()
+        found = opened.profile()
+    assert not found.repetition.judged
+    told = [one.sentence for one in found.findings if one.about == "repetition"]
+    assert "Whether the rows to judge by are new was not judged: all 4,400 rows lie in the holdout." in told
+    assert not any("rows to judge by are new." in sentence for sentence in told)
+
+
+def test_values_that_were_left_out_count_for_the_rule_that_they_broke(tmp_path):
+    spec = ("    weight: {type: number, nullable: true}", "    weight: {type: number, nullable: true, max: 8}")
+    with project(tmp_path / "orders", spec=spec) as opened:
+        file = opened.spec.folder / "mlray.yaml"
+        file.write_text(file.read_text().replace("  target:", "  modes: {rows: discard_value}\n  target:"))
+    with mlray.open(file.parent, clock=ManualClock(NOW)) as opened:
+        opened.ingest()
+        found = opened.profile()
+    heavy = next(rule for rule in found.rules if rule.rule == "weight above 8")
+    assert heavy.failed > 0
+    assert not heavy.passed
+    assert found.rules[0].passed
+    assert any(one.sentence.startswith("Values that broke the contract were left out") for one in found.findings)
+
+
+def test_rules_are_those_of_the_contract_that_the_version_was_read_by(tmp_path):
+    with project(tmp_path / "orders") as opened:
+        opened.ingest()
+        file = opened.spec.folder / "mlray.yaml"
+    file.write_text(file.read_text().replace("max: 1000", "max: 2000"))
+    with mlray.open(file.parent, clock=ManualClock(NOW)) as opened:
+        rules = {rule.rule for rule in opened.profile().rules}
+        for kept in (opened.space.root / "store").rglob("contracts/*/*.json"):
+            kept.unlink()
+        unknown = opened.profile().rules
+    assert "price above 1000" in rules
+    assert "price above 2000" not in rules
+    assert [rule.rule for rule in unknown] == ["every row keeps the contract"]

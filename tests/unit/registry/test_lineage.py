@@ -6,7 +6,7 @@ import pytest
 
 from mlray.errors import NotFoundError
 from mlray.records import DatasetVersion, Experiment, Fragment, ModelVersion, Quality, Scorecard, Trial
-from mlray.registry.lineage import LEARNT_SINCE, Facts, Lineage, Release, Trace
+from mlray.registry.lineage import LEARNT_SINCE, Facts, Lineage, Read, Release, Trace
 
 DAY = timedelta(days=1)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -97,6 +97,7 @@ def test_a_dataset_version_lies_between_its_files_and_its_models():
         ("data/a.csv", ["data/a.csv"]),
         ("a.csv", ["data/a.csv"]),
         ("data/*.csv", ["data/a.csv", "data/b.csv"]),
+        ("b*.csv", ["data/b.csv"]),
         ("orders@v2", ["orders@v2"]),
         ("222222", ["orders@v2"]),
         ("shop/v2", ["shop/v2"]),
@@ -150,6 +151,28 @@ def test_a_model_whose_data_are_not_kept_still_names_them():
 def test_a_lookup_is_a_source_of_every_version():
     found = traced("weather.csv", replace(FACTS, lookups={"orders": ["data/weather.csv"]}))
     assert names(found.downstream)[:2] == ["orders@v1", "orders@v2"]
+
+
+def test_an_experiment_is_known_by_the_digest_of_what_it_learnt_from():
+    assert [node.digest for node in traced("sweep-2").asked] == [TWO.digest]
+    assert names(Lineage.of(FACTS).find(TWO.digest[:8])) == ["orders@v2"]
+    other = dataset(1, fragment("else.csv"), digest="e" * 64)
+    open_which = Facts(datasets=[ONE, other], experiments=[experiment("sweep-1", "orders@v1")])
+    assert [node.digest for node in traced("sweep-1", open_which).asked] == [""]
+
+
+def test_a_source_is_known_by_the_digest_of_what_was_read():
+    later = replace(TWO, created_at=START + DAY)
+    read = {
+        later.digest: {"data/a.csv": Read("cc" * 16, "90 bytes"), "data/b.csv": Read("dd" * 16)},
+        ONE.digest: {"data/a.csv": Read("aa" * 16, "80 bytes")},
+    }
+    for versions in ([ONE, later], [later, ONE]):
+        found = traced("a.csv", Facts(datasets=versions, read=read))
+        assert [(node.digest, node.about) for node in found.asked] == [("cc" * 16, "90 bytes")]
+        digests = {link.end.split(":")[1]: link.digest for link in found.links}
+        assert digests == {"orders@v1": "aa" * 16, "orders@v2": "cc" * 16}
+    assert names(Lineage.of(Facts(datasets=[later], read=read)).find("dddddd")) == ["data/b.csv"]
 
 
 def test_a_trace_goes_to_json_and_back():

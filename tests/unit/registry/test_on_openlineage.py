@@ -159,6 +159,7 @@ def test_who_wants_no_events_gets_none(tmp_path, monkeypatch):
     [
         ("data/a.csv", Dataset("file", "/srv/data/a.csv")),
         ("/else/a.csv", Dataset("file", "/else/a.csv")),
+        ("../data/./a.csv", Dataset("file", "/data/a.csv")),
         ("s3://lake/day/a.parquet", Dataset("s3://lake", "day/a.parquet")),
         ("postgresql://me:pass@host:5432/shop", Dataset("postgresql://host:5432", "shop")),
         ("https://host/a.csv?token=secret", Dataset("https://host", "a.csv")),

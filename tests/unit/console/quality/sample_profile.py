@@ -80,8 +80,9 @@ def sample_profile(**changes: object) -> DataProfile:
         against="orders@v1",
         drift=DriftReport("orders", 2, START, START + 30 * DAY, 100, moved, 0.61, 0.25, START),
         rules=(
-            RuleCount("every row keeps the contract", 420, 20),
-            RuleCount("price below 0", 420, 20, ("data/a.csv, row 7: {}",)),
+            RuleCount("every row keeps the contract", 420, 20, passed=False, aside=True),
+            RuleCount("price below 0", 420, 20, ("data/a.csv, row 7: {}",), passed=False, aside=True),
+            RuleCount("shop is missing", 420, 0, aside=True),
             RuleCount("shop duplicateValues: must be 0 rows, is 2", 400, 2, ("north",), passed=False),
         ),
         notes=("Labels were judged on 400 of 900 rows.",),

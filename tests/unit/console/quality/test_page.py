@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlray.console.quality import findings, profile_page
-from mlray.records import DataProfile, Finding
+from mlray.records import DataProfile, Finding, RuleCount
 from tests.pages import ATTACK, Outline
 
 sample_profile = runpy.run_path(str(Path(__file__).with_name("sample_profile.py")))["sample_profile"]
@@ -101,7 +101,7 @@ def test_the_gravest_comes_first_and_each_part_has_its_finding_for_a_title(page)
         ({}, "repetition", "bad", "40 of the 100 rows to judge by, 40.0%, equal rows"),
         ({}, "repetition", "warn", "3 rows (0.75%) repeat another one in every column"),
         ({}, "rules", "bad", "shop duplicateValues: must be 0 rows, is 2 (2 of 400 rows)"),
-        ({}, "rules", "warn", "20 of 420 rows (4.76%) broke the contract"),
+        ({}, "rules", "warn", "20 of 420 rows (4.76%) broke the contract and were set aside: price below 0 (20)."),
         ({}, "columns", "bad", "empty is always missing"),
         ({}, "columns", "warn", "open always has the same value"),
         ({}, "columns", "warn", "shop is missing in 37.5%"),
@@ -126,13 +126,56 @@ def test_a_finding_says_what_was_seen_with_its_figure(changes, about, level, sai
         ("drift", {"broken": "price is always missing"}, "bad", "look broken: price is always missing"),
         ("drift", {"columns": ()}, "good", "No column moved since orders@v1"),
         ("balance", {"positives": 0}, "bad", "Every answer is the same"),
-        ("repetition", {"repeated": 0, "suspicious": False}, "good", "No row is there twice"),
+        (
+            "repetition",
+            {"repeated": 0, "suspicious": False},
+            "good",
+            "No row is there twice, and the rows to judge by are new.",
+        ),
+        ("repetition", {"repeated": 0, "suspicious": False, "held": 0}, "good", "No row is there twice."),
+        ("repetition", {"suspicious": False, "held": 0}, "note", "was not judged: none was compared"),
+        ("repetition", {"suspicious": False, "held": 400}, "note", "not judged: all 400 rows lie in the holdout"),
     ],
 )
 def test_a_part_that_is_different_is_told_differently(part, changes, level, said):
     told = sample_profile()
     changed = sample_profile(**{part: replace(getattr(told, part), **changes)})
     assert [one.level for one in changed.findings if said in one.sentence] == [level]
+
+
+def counted(failed, **broken):
+    whole = RuleCount("every row keeps the contract", 1_000, failed, passed=not failed, aside=True)
+    return (whole, *(RuleCount(rule, 1_000, rows, passed=not rows, aside=True) for rule, rows in broken.items()))
+
+
+@pytest.mark.parametrize(
+    ("rules", "level", "said"),
+    [
+        (counted(0, a=0, b=0), "good", "All 1,000 rows that were read keep the contract."),
+        (counted(5, a=5, b=0), "note", "5 of 1,000 rows (0.50%) broke the contract and were set aside: a (5)."),
+        (counted(20, a=9, b=6, c=4, d=1), "warn", "set aside, most often: a (9), b (6) and c (4)."),
+        (counted(0, a=7), "note", "Values that broke the contract were left out: a (7)."),
+    ],
+    ids=["kept", "few", "many", "left out"],
+)
+def test_rows_that_broke_a_rule_are_told_of_together(rules, level, said):
+    (told,) = [one for one in sample_profile(rules=rules).findings if one.about == "rules"]
+    assert told.level == level
+    assert told.sentence.endswith(said)
+
+
+def test_the_page_lists_each_rule_and_marks_the_broken_ones(page):
+    _, rules = page.split('id="rules"', 1)
+    assert 'price below 0<b class="bad keep"> not kept</b>' in rules
+    assert "<td>shop is missing</td>" in rules.replace(' class="long"', "")
+    assert "a row counts once, for the first rule that it breaks" in page
+
+
+def test_what_was_not_compared_has_no_share():
+    told = sample_profile()
+    page = profile_page(sample_profile(repetition=replace(told.repetition, held=0, learnt=0, suspicious=False)))
+    assert "not judged</td>" in page
+    assert "is usual)" not in page
 
 
 def test_a_rare_answer_is_not_to_be_judged_by_accuracy():
