@@ -71,7 +71,8 @@ def ingest(
     except OSError as error:
         raise StoreError(
             f"The rows of '{data.origin}' cannot be written down: {error}.",
-            remedy="Free space on the disk, or check its permissions; nothing was committed.",
+            remedy="Free space on the disk (`mlray data gc` removes what was written in vain), or check its"
+            " permissions; nothing was committed.",
         ) from error
     keep(store.storage, data, work.contract.digest, now)
     return made

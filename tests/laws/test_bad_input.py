@@ -239,4 +239,5 @@ def test_a_disk_that_fills_is_told_and_the_head_stays(limit):
         assert "File too large" in ended.stdout
         assert store.head("orders") == before
         assert store.verify(before)
+        assert list((folder / "store" / "aside").iterdir()) == []
         assert read(folder, store).rows == 2_999
