@@ -12,14 +12,11 @@ import pyarrow.csv
 import pyarrow.json
 
 from mlray.data.sources._place import BROKEN, SourceFile, unreadable, whole
+from mlray.data.sources._sniff import GZIP, HEAD, mistaken
 from mlray.errors import DataError
 
 __all__ = ["columns_of_text", "parse_json", "read_text"]
 
-_MAGIC = b"PAR1"
-_GZIP = b"\x1f\x8b"
-_WIDE = (b"\xff\xfe", b"\xfe\xff")
-"""How a file in UTF-16 begins."""
 _BETWEEN = (";", "\t", "|")
 """What stands between values where it is no comma."""
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
@@ -167,22 +164,19 @@ def _parse(content: bytes, schema: pa.Schema | None) -> pa.Table:
 
 @contextmanager
 def _bytes(file: SourceFile) -> Iterator[Any]:
-    """Lend the text, unpacked; a file that is Parquet in truth is refused by name."""
+    """Lend the text, unpacked; a file that is something else in truth is refused by name."""
     with closing(file.open()) as opened:
-        head = bytes(opened.read(len(_MAGIC)))
+        head = bytes(opened.read(HEAD))
         opened.seek(0)
-        if head == _MAGIC:
-            raise DataError(
-                f"{file.shown} is Parquet, though its name says {'CSV' if file.format == 'csv' else 'JSON'}.",
-                remedy="Rename it to .parquet.",
-            )
-        if head[:2] in _WIDE and not file.spec.encoding.lower().startswith(("utf-16", "utf16", "utf-32", "utf32")):
-            raise DataError(
-                f"{file.shown} is in UTF-16, and is read as {file.spec.encoding}.",
-                remedy="Say so: `source: {files: …, encoding: utf-16}`; nothing was committed.",
-            )
-        if head[:2] != _GZIP:
-            yield opened
+        if not head.startswith(GZIP):
+            yield _as_named(file, head, opened)
             return
         with gzip.open(opened) as unpacked:
-            yield unpacked
+            yield _as_named(file, unpacked.peek(HEAD)[:HEAD], unpacked)
+
+
+def _as_named(file: SourceFile, head: bytes, opened: Any) -> Any:  # noqa: ANN401 (a file in all but its class)
+    error = mistaken(file, head)
+    if error is not None:
+        raise error
+    return opened
