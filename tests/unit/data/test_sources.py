@@ -294,3 +294,28 @@ def test_wide_letters_are_known_and_the_remedy_helps(tmp_path, name, written, re
     assert f"encoding: {written}}}" in caught.value.remedy
     (file,) = sources.find(SourceSpec(files=name, encoding=written), tmp_path)
     assert sources.columns_of(file) == ("at", "x")
+
+
+@pytest.fixture
+def threads():
+    """As many threads as a computer usually has: one alone would count the rows by itself."""
+    usual = pa.cpu_count()
+    pa.set_cpu_count(4)
+    yield
+    pa.set_cpu_count(usual)
+
+
+@pytest.mark.parametrize("row", [2, 6, 151, 60_001])
+@pytest.mark.parametrize(("value", "encoding"), [("x", "utf-8"), ('"two\n\nlines, ""x"""', "utf-8"), ("ä", "cp1252")])
+@pytest.mark.usefixtures("threads")
+def test_a_ragged_row_is_told_with_its_number(tmp_path, row, value, encoding):
+    lines = ["at,x,note", *(f"2024-01-01,{number},{value}" for number in range(max(200, row + 20)))]
+    # What looks like a number at first and like none later is no reason to stop before the row.
+    lines[row - 1] += ",9"
+    (tmp_path / "a.csv").write_bytes("\n".join([*lines, "2024-01-01,z,1,1"]).encode(encoding))
+    (file,) = sources.find(SourceSpec(files="a.csv", encoding=encoding), tmp_path)
+    with pytest.raises(DataError) as caught:
+        sources.read(file, {"x"})
+    assert caught.value.problem.startswith(f"{tmp_path / 'a.csv'} is not whole, or not CSV in every line")
+    assert f"Row #{row}: Expected 3 columns, got 4: 2024-01-01,{row - 2},{value[:4]}" in caught.value.problem
+    assert "The header is row 1" in caught.value.remedy
