@@ -30,7 +30,7 @@ def lent_folder(folder: Path) -> Iterator[Path]:
 def write_aside(folder: Path, content: bytes) -> Path:
     """Write `content` to the disk under a fresh name in `folder`, and return it."""
     aside = fresh_name(folder)
-    with aside.open("xb") as file:
+    with _or_gone(aside), aside.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -38,15 +38,17 @@ def write_aside(folder: Path, content: bytes) -> Path:
 
 
 def place(aside: Path, path: Path) -> None:
-    """Move the finished file `aside` to `path`, replacing what is there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside.replace(path)
+    """Move the finished file `aside` to `path`, replacing what is there; `aside` goes where that fails, too."""
+    with _or_gone(aside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.replace(path)
     sync_folder(path.parent)
 
 
 def claim(aside: Path, path: Path) -> bool:
     """Give the finished file `aside` the name `path` unless it is taken; tell whether it was free. `aside` goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with _or_gone(aside):
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         # Unlike a rename, a link fails where the name exists: of two writers one wins, without any lock.
         os.link(aside, path)
@@ -56,6 +58,16 @@ def claim(aside: Path, path: Path) -> bool:
         aside.unlink()
     sync_folder(path.parent)
     return True
+
+
+@contextmanager
+def _or_gone(aside: Path) -> Iterator[None]:
+    """Remove the file where writing or moving it fails: a full disk is not to be filled by what nobody will use."""
+    try:
+        yield
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -71,7 +71,8 @@ def ingest(
     except OSError as error:
         raise StoreError(
             f"The rows of '{data.origin}' cannot be written down: {error}.",
-            remedy="Free space on the disk, or check its permissions; nothing was committed.",
+            remedy="Free space on the disk (`mlray data gc` removes what was written in vain), or check its"
+            " permissions; nothing was committed.",
         ) from error
     keep(store.storage, data, work.contract.digest, now)
     return made
@@ -230,7 +231,7 @@ class _Ingestion:
             return None
         profiles = [one.profile for one in scanned if one.profile] + ([self._profile(base)] if base else [])
         if not profiles:
-            raise self._nothing(aside)
+            raise self._nothing(aside, todo.cursor.left({one.source: one.later for one in scanned}))
         fresh = sum(fragment.rows for fragment in fragments) + sum(lookup.fresh for lookup in lookups)
         return Draft(
             schema=schema_after(self.contract, base),
@@ -279,8 +280,10 @@ class _Ingestion:
             quarantine=self.store.put(aside).blob if aside.num_rows else "",
         )
 
-    def _nothing(self, aside: pa.Table) -> DataError:
+    def _nothing(self, aside: pa.Table, cursor: Cursor) -> DataError:
         source = self.contract.data.origin
+        if not aside.num_rows and cursor.files and not any(known.later for known in cursor.files.values()):
+            return DataError(f"'{source}' has no rows.", remedy="Add files that have some: a header alone is none.")
         if not aside.num_rows:
             return DataError(
                 f"'{source}' has no row before {self.until.isoformat()}.", remedy="Choose a later end, or add files."

@@ -267,11 +267,17 @@ class Contract:
         theirs = self.their_name(source, name, table.column_names)
         if theirs:
             return flat(table[theirs])
+        if not table.num_columns and not table.num_rows:
+            raise DataError(
+                f"{source} has no rows, and no column of the contract.",
+                remedy="Fetch it again once it has rows, or take it out of the folder; nothing was committed.",
+            )
         unknown = [column for column in table.column_names if column not in self.data.all_columns]
         close = difflib.get_close_matches(name, unknown, n=1, cutoff=0.4) or unknown[:1]
         meant = close[0] if close else "their_name"
+        there = ", ".join(table.column_names) or "none that the contract names"
         raise DataError(
-            f"{source} has no column '{name}'; it has {', '.join(table.column_names) or 'none'}.",
+            f"{source} has no column '{name}'; it has {there}.",
             remedy=f"If another column is meant, map it: `- {{files: '{PurePath(source).name}',"
             f" rename: {{{meant}: {name}}}}}` under `mappings`.",
         )

@@ -156,7 +156,17 @@ def test_another_character_set_is_refused_or_read_where_it_is_named(encoding):
         ("2024-01-01 12:00,8", "Expected 6 columns, got 2"),
     ],
 )
-def test_a_ragged_line_is_told_with_its_number(line, what):
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_ragged_line_is_told_with_its_number(line, what, threads):
+    usual = pa.cpu_count()
+    pa.set_cpu_count(threads)
+    try:
+        refused_with_row_three(line, what)
+    finally:
+        pa.set_cpu_count(usual)
+
+
+def refused_with_row_three(line, what):
     found = outcome("orders-1.csv", f"{TEXT}{line}\n".encode())
     assert isinstance(found, DataError)
     assert what in found.problem
@@ -239,4 +249,5 @@ def test_a_disk_that_fills_is_told_and_the_head_stays(limit):
         assert "File too large" in ended.stdout
         assert store.head("orders") == before
         assert store.verify(before)
+        assert list((folder / "store" / "aside").iterdir()) == []
         assert read(folder, store).rows == 2_999

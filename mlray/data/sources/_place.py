@@ -13,12 +13,15 @@ import pyarrow as pa
 from mlray.errors import DataError, UnavailableError
 from mlray.spec import SourceSpec
 
-__all__ = ["BROKEN", "Format", "SourceFile", "unreadable", "whole"]
+__all__ = ["BROKEN", "RAGGED", "Format", "SourceFile", "unreadable", "whole"]
 
 Format = Literal["parquet", "csv", "json"]
 
 BROKEN = (OSError, EOFError, ValueError, OverflowError, MemoryError, zlib.error, pa.ArrowException)
 """What the readers raise for content that is not what it should be: damaged bytes can say anything."""
+
+RAGGED = "columns, got"
+"""What pyarrow says of a row that has more or fewer values than the header."""
 
 BLOCK = 4 * 1024 * 1024
 """Bytes of a file that are read at a time where its content is looked at."""
@@ -119,10 +122,11 @@ def unreadable(file: SourceFile, kind: str, error: Exception) -> DataError | Una
             f"{file.shown} is not whole, or not {kind} in {file.spec.encoding}: {first}",
             remedy="Name its character set: `source: {files: …, encoding: latin-1}`; nothing was committed.",
         )
-    if "columns, got" in first:
+    if RAGGED in first:
         return DataError(
             f"{file.shown} is not whole, or not {kind} in every line: {first}",
-            remedy="A separator or a quote is missing there, or too many: correct the line, or fetch the file again;"
+            remedy="A separator or a quote is missing there, or too many: correct the line, or fetch the file again."
+            " The header is row 1, empty lines are not counted, and a value of several lines is in one row;"
             " nothing was committed.",
         )
     return DataError(

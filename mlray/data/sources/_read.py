@@ -1,6 +1,7 @@
 """Files as they come: read by column and time, and refused by name when they cannot be."""
 
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlray.data.sources._place import BROKEN, SourceFile, unreadable, whole
+from mlray.data.sources._sniff import HEAD, mistaken
 from mlray.data.sources._text import columns_of_text, read_text
-from mlray.errors import DataError
+from mlray.errors import DataError, MlrayError
 
 __all__ = ["Raw", "columns_of", "pieces", "read", "span"]
 
@@ -144,13 +146,22 @@ def _open(source: SourceFile) -> pq.ParquetFile:
         file = pq.ParquetFile(source.path or source.open(), page_checksum_verification=True)
         names = file.schema_arrow.names
     except BROKEN as error:
-        raise unreadable(source, "Parquet", error) from error
+        raise _other_than_parquet(source) or unreadable(source, "Parquet", error) from error
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise DataError(
             f"{source.shown} has the column '{repeated}' twice.", remedy="Rename or remove one in the file."
         )
     return file
+
+
+def _other_than_parquet(source: SourceFile) -> DataError | None:
+    """Return the error for a file that is no Parquet from its first bytes on; None where it may be a damaged one."""
+    try:
+        with closing(source.open()) as opened:
+            return mistaken(source, bytes(opened.read(HEAD)))
+    except (*BROKEN, MlrayError):
+        return None
 
 
 def _group_spans(file: pq.ParquetFile, column: str) -> list[tuple[datetime, datetime] | None]:

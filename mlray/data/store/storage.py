@@ -3,6 +3,7 @@
 Nothing here is ever changed in place but small pointer files; whoever creates a name first has it.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,14 @@ class Storage(Protocol):
         ...
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+# What a failed attempt wrote cannot be removed at once: another writer may have put the same content, and count on it.
+_FREE = (
+    "Free space on the disk. What was written in vain goes with `mlray data gc` once it is an hour old; where nobody"
+    " else writes to the store, `--grace '0 hours'` takes it at once."
+)
+
+
 @contextmanager
 def writing(storage: Storage) -> Iterator[None]:
     """Tell a failure to write as the store's."""
@@ -86,7 +95,7 @@ def writing(storage: Storage) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"The dataset store {storage.url} cannot be written: {error}.",
-            remedy="Check the disk and its permissions.",
+            remedy=_FREE if error.errno in _FULL else "Check the disk and its permissions.",
         ) from error
 
 

@@ -259,11 +259,12 @@ def rows_of(delimiter=",", when=DAYS, yes="yes", no="no", point="."):
         (("at;a;y;p\n" + rows_of(";")).encode(), "divided by ';'", {"delimiter": ";"}),
         (("at;a;y;p\n" + rows_of(";", point=",")).encode(), "decimal sign", {"delimiter": ";"}),
         (("at\ta\ty\tp\n" + rows_of("\t")).encode("utf-16"), "read as utf-16", {"delimiter": "\t", "encoding": "utf-16"}),
+        (("at,a,y,p\n" + rows_of()).encode("utf-32"), "read as utf-32", {"encoding": "utf-32"}),
         (("at,a,y,p\n" + rows_of()).encode("utf-8-sig"), "", {}),
         (("at,a,y,p\n" + rows_of(when=[f"{day:02d}.01.2024" for day in range(1, 29)])).encode(), "read as %d.%m.%Y", {}),
         (("at,a,y,p\n" + rows_of(yes="Ja", no="Nein")).encode(), "Ja is true, Nein is false", {}),
     ],
-    ids=["a Latin-1 header", "Latin-1 values", "semicolons", "decimal commas", "UTF-16", "a mark", "other dates", "yes or no"],
+    ids=["a Latin-1 header", "Latin-1 values", "semicolons", "decimal commas", "UTF-16", "UTF-32", "a mark", "other dates", "yes or no"],
 )  # fmt: skip
 def test_tables_as_people_save_them_make_projects_that_are_right(mlray, tmp_path, content, told, source):
     file = tmp_path / "rows.csv"

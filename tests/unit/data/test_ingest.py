@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow.csv import write_csv
@@ -242,6 +243,34 @@ def test_a_source_without_rows_before_the_end_is_refused(project):
     project.source(1, {})
     with pytest.raises(DataError, match=r"has no row before 2024-01-01T12:00:00\+00:00"):
         project.ingest(until=NOON)
+    assert project.store.head("orders") is None
+
+
+def test_a_source_that_has_no_rows_at_all_is_told_so(project):
+    empty = pa.Table.from_pylist([], orders({}).schema)
+    path = project.source(1)
+    pq.write_table(empty, path)
+    with pytest.raises(DataError, match=r"'orders-\*\.parquet' has no rows\. Add files that have some"):
+        project.ingest(until=NOON, lookups={}, mappings=[])
+    # Another file has rows, only none before the end.
+    project.source(2, {})
+    with pytest.raises(DataError, match="has no row before"):
+        project.ingest(until=NOON, lookups={}, mappings=[])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("orders-1.csv", "at,order,shop,weight,gift,days_back\n", "'orders-1.csv' has no rows."),
+        ("orders-1.jsonl", "", "orders-1.jsonl has no rows, and no column of the contract."),
+        ("orders-1.csv", "a,b\n1,2\n", "orders-1.csv has no column 'at'; it has none that the contract names."),
+    ],
+)
+def test_a_text_without_rows_or_known_columns_is_told_so(project, name, content, told):
+    (project.folder / name).write_text(content, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        project.ingest(source=name, lookups={}, mappings=[])
+    assert caught.value.problem == told
     assert project.store.head("orders") is None
 
 

@@ -1,6 +1,8 @@
 """Files: found, read, and refused by name."""
 
 import gzip
+import io
+import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 
 from mlray.data import sources
 from mlray.errors import DataError
+from mlray.spec import SourceSpec
 from tests.unit.data.samples import NOON, orders, write
 
 HOUR = timedelta(hours=1)
@@ -119,11 +122,83 @@ def test_damaged_pages_are_refused_by_name(tmp_path):
         sources.read(path, {"at", "x"})
 
 
-def test_text_named_parquet_is_refused(tmp_path):
+TEXT = "at,x\n2024-01-01,1\n"
+LINES = '{"at": "2024-01-01", "x": 1}\n'
+
+
+def workbook():
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as packed:
+        packed.writestr("xl/workbook.xml", "<workbook/>")
+    return sink.getvalue()
+
+
+def parquet():
+    sink = io.BytesIO()
+    pq.write_table(hourly(), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "remedy"),
+    [
+        ("a.csv", LINES.encode(), "JSON lines, though its name says CSV", "Rename it to .jsonl, or write `format: json`"),
+        ("a.csv", LINES.encode("utf-8-sig"), "JSON lines, though its name says CSV", "Rename it to .jsonl"),
+        ("a.csv", parquet(), "Parquet, though its name says CSV", "Rename it to .parquet, or write `format: parquet`"),
+        ("a.jsonl", parquet(), "Parquet, though its name says JSON lines", "Rename it to .parquet"),
+        ("a.csv", workbook(), "a workbook (xlsx) or another ZIP archive", "Export its sheet as CSV, or unpack it"),
+        ("a.jsonl", workbook(), "a workbook (xlsx) or another ZIP archive", "Export its sheet as CSV"),
+        ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook (xls)", "Export its sheet as CSV"),
+        ("a.csv.gz", gzip.compress(gzip.compress(TEXT.encode())), "packed with gzip", "Unpack it"),
+        ("a.csv.gz", gzip.compress(parquet()), "Parquet, though its name says CSV", "Rename it to .parquet"),
+        ("a.parquet", TEXT.encode(), "text that begins 'at,x'", "If it is CSV: rename it to .csv, or write `format: csv`"),
+        ("a.parquet", TEXT.encode("utf-16"), "text that begins 'at,x'", "If it is CSV: rename it to .csv"),
+        ("a.parquet", "größe\n1\n".encode("cp1252"), "text that begins 'gr", "If it is CSV: rename it to .csv"),
+        ("a.parquet", LINES.encode(), "JSON lines, though its name says Parquet", "Rename it to .jsonl"),
+        ("a.parquet", workbook(), "a workbook (xlsx) or another ZIP archive", "Export its sheet as CSV"),
+        ("a.parquet", gzip.compress(TEXT.encode()), "packed with gzip, though its name says Parquet", "Unpack it"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_another_kind_is_told_what_it_is(tmp_path, name, content, what, remedy):
+    path = tmp_path / name
+    path.write_bytes(content)
+    for ask in (lambda: sources.read(path, {"x"}), lambda: sources.columns_of(path)):
+        with pytest.raises(DataError) as caught:
+            ask()
+        assert caught.value.problem.startswith(f"{path} is {what}")
+        assert caught.value.remedy.startswith(remedy)
+        assert caught.value.remedy.endswith("nothing was committed.")
+
+
+@pytest.mark.parametrize(
+    ("format_", "content", "remedy"),
+    [
+        ("csv", parquet(), "Write `format: parquet` in the source; nothing was committed."),
+        ("csv", LINES.encode(), "Write `format: json` in the source; nothing was committed."),
+        ("parquet", TEXT.encode(), "If it is CSV: write `format: csv` in the source; nothing was committed."),
+    ],
+)
+def test_a_format_that_the_source_names_is_what_is_to_be_changed(tmp_path, format_, content, remedy):
+    (tmp_path / "a.dat").write_bytes(content)
+    (file,) = sources.find(SourceSpec(files="a.dat", format=format_), tmp_path)
+    with pytest.raises(DataError, match="though its source says") as caught:
+        sources.columns_of(file)
+    assert caught.value.remedy == remedy
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 without an end", bytes(range(256))])
+def test_what_may_be_damaged_parquet_is_not_taken_for_anything_else(tmp_path, content):
     path = tmp_path / "a.parquet"
-    path.write_text("at,x\n1,2\n", encoding="utf-8")
-    with pytest.raises(DataError, match="not Parquet"):
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.parquet is not whole, or not Parquet"):
         sources.read(path, {"x"})
+
+
+@pytest.mark.parametrize("header", ["{id},x", "{}", '{"id"},x', "a\0,x"])
+def test_an_odd_header_is_a_header(tmp_path, header):
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n{','.join('1' * (header.count(',') + 1))}\n", encoding="utf-8")
+    assert len(sources.columns_of(path)) == header.count(",") + 1
 
 
 def test_parquet_named_csv_is_refused_with_the_right_name(tmp_path):
@@ -194,9 +269,53 @@ def test_another_separator_is_named_with_what_to_write(tmp_path, between, shown)
     assert f'delimiter: "{shown}"' in caught.value.remedy
 
 
-def test_utf_16_is_known_by_its_beginning(tmp_path):
-    file = tmp_path / "a.csv"
-    file.write_text("at,x\n2024-01-01,1\n", encoding="utf-16")
-    with pytest.raises(DataError, match="is in UTF-16") as caught:
+@pytest.mark.parametrize(
+    ("written", "read", "shown"),
+    [
+        ("utf-16", "utf-8", "is in UTF-16, and is read as utf-8"),
+        ("utf-16", "utf-32", "is in UTF-16, and is read as utf-32"),
+        ("utf-32", "utf-8", "is in UTF-32, and is read as utf-8"),
+        ("utf-32", "utf-16", "is in UTF-32, and is read as utf-16"),
+        ("utf-16-le", "latin-1", "looks like UTF-16, the low byte first, without a mark"),
+        ("utf-16-be", "utf-8", "looks like UTF-16, the high byte first, without a mark"),
+        ("utf-16-be", "utf-16", "looks like UTF-16, the high byte first, without a mark"),
+        ("utf-32-le", "utf-8", "looks like UTF-32, the low byte first, without a mark"),
+        ("utf-32-be", "utf-8", "looks like UTF-32, the high byte first, without a mark"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl"])
+def test_wide_letters_are_known_and_the_remedy_helps(tmp_path, name, written, read, shown):
+    content = (LINES if name == "a.jsonl" else TEXT).encode(written)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    (file,) = sources.find(SourceSpec(files=name, encoding=read), tmp_path)
+    with pytest.raises(DataError) as caught:
         sources.columns_of(file)
-    assert "encoding: utf-16" in caught.value.remedy
+    assert caught.value.problem.startswith(f"{tmp_path / name} {shown}")
+    assert f"encoding: {written}}}" in caught.value.remedy
+    (file,) = sources.find(SourceSpec(files=name, encoding=written), tmp_path)
+    assert sources.columns_of(file) == ("at", "x")
+
+
+@pytest.fixture
+def threads():
+    """As many threads as a computer usually has: one alone would count the rows by itself."""
+    usual = pa.cpu_count()
+    pa.set_cpu_count(4)
+    yield
+    pa.set_cpu_count(usual)
+
+
+@pytest.mark.parametrize("row", [2, 6, 151, 60_001])
+@pytest.mark.parametrize(("value", "encoding"), [("x", "utf-8"), ('"two\n\nlines, ""x"""', "utf-8"), ("ä", "cp1252")])
+@pytest.mark.usefixtures("threads")
+def test_a_ragged_row_is_told_with_its_number(tmp_path, row, value, encoding):
+    lines = ["at,x,note", *(f"2024-01-01,{number},{value}" for number in range(max(200, row + 20)))]
+    # What looks like a number at first and like none later is no reason to stop before the row.
+    lines[row - 1] += ",9"
+    (tmp_path / "a.csv").write_bytes("\n".join([*lines, "2024-01-01,z,1,1"]).encode(encoding))
+    (file,) = sources.find(SourceSpec(files="a.csv", encoding=encoding), tmp_path)
+    with pytest.raises(DataError) as caught:
+        sources.read(file, {"x"})
+    assert caught.value.problem.startswith(f"{tmp_path / 'a.csv'} is not whole, or not CSV in every line")
+    assert f"Row #{row}: Expected 3 columns, got 4: 2024-01-01,{row - 2},{value[:4]}" in caught.value.problem
+    assert "The header is row 1" in caught.value.remedy

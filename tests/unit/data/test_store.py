@@ -1,5 +1,7 @@
 """The store: content under its own name, versions that one writer makes, damage that is noticed."""
 
+import errno
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from mlray.data import Draft, Store
+from mlray.data.store.storage import writing
 from mlray.errors import DataError, NotFoundError, StoreError
 from mlray.records import Quality
 
@@ -216,6 +219,31 @@ def test_a_folder_that_cannot_be_written_is_a_store_error(tmp_path):
     for ask in (lambda: store.put(rows()), lambda: store.put_json({}), lambda: store.commit("t", lambda _: draft())):
         with pytest.raises(StoreError, match="cannot be written"):
             ask()
+
+
+def test_a_write_that_fails_leaves_nothing_aside(store):
+    (store.root / "blobs").mkdir(parents=True)
+    (store.root / "blobs" / "in the way").write_text("a file, no folder", encoding="utf-8")
+    for write in (store.storage.create, store.storage.replace):
+        with pytest.raises(OSError, match="exists"):
+            write("blobs/in the way/name", b"content")
+    assert list(store.storage.aside.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "Free space on the disk.*`mlray data gc`.*`--grace '0 hours'`"),
+        (errno.EDQUOT, "Free space on the disk.*`mlray data gc`"),
+        (errno.EACCES, r"Check the disk and its permissions\."),
+    ],
+)
+def test_a_full_disk_is_told_with_what_frees_it(store, number, remedy):
+    with (
+        pytest.raises(StoreError, match=rf"cannot be written: .*{os.strerror(number)}.*{remedy}"),
+        writing(store.storage),
+    ):
+        raise OSError(number, os.strerror(number))
 
 
 def test_versions_of_other_tables_are_not_mixed_up(store):
