@@ -47,6 +47,7 @@ class Commit:
     note: str = ""
     once: str = ""
     operation: str = "append"
+    source: str = ""
 
 
 def write_rows(store: Store, parts: Iterable[pa.RecordBatch], *, source: str = "", time: str = "") -> Made:

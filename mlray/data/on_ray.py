@@ -237,7 +237,9 @@ class _Fragments(Datasink[Any]):
     def write(self, blocks: Iterable[Block], ctx: Any) -> Any:
         """Write the blocks of one task as one fragment."""
         try:
-            made: Made | MlrayError = write_rows(self._table.store, _batches(blocks), time=self._landing.time)
+            made: Made | MlrayError = write_rows(
+                self._table.store, _batches(blocks), source=self._landing.source, time=self._landing.time
+            )
         except MlrayError as error:
             made = error
         return ctx.task_idx, made

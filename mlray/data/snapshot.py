@@ -154,6 +154,11 @@ class FragmentPart:
         return f"{self.version.name}, fragment {self.fragment.id} ({', '.join(told)})"
 
     @property
+    def origin(self) -> str:
+        """The version, as lineage names it."""
+        return f"{self.version.name}:{self.version.digest[:16]}"
+
+    @property
     def rows(self) -> int:
         """Rows that are not deleted."""
         return self.fragment.alive
@@ -231,7 +236,7 @@ Rows = Any
 """A pyarrow Table or RecordBatch, a pandas frame, or a Ray Dataset."""
 
 
-def commit(
+def commit(  # noqa: PLR0913 (each says one thing)
     rows: Rows,
     table: Table,
     *,
@@ -241,17 +246,19 @@ def commit(
     author: str = "",
     note: str = "",
     once: str = "",
+    source: str = "",
 ) -> DatasetVersion:
     """Make the next version of `table` from a Ray Dataset, a pyarrow Table or a pandas frame.
 
     Of a Ray Dataset, each write task makes a fragment; rows go from the tasks into the store, and never through here.
-    With `replace`, the rows take the place of those that are there; else they are added.
+    With `replace`, the rows take the place of those that are there; else they are added. `source` says where they are
+    from, for `mlray lineage`. Where the table has a key, or `key` gives one, each row must have one of its own.
 
     Raises:
-        DataError: there are no rows, or a column has another type than in the table.
+        DataError: there are no rows, a column has another type than in the table, or a key is missing or there already.
         StoreError: the store cannot be written; nothing is committed.
     """
-    terms = Commit(replace, time, tuple(key), author, note, once)
+    terms = Commit(replace, time, tuple(key), author, note, once, source=source)
     if type(rows).__module__.startswith("ray.data"):
         from mlray.data.on_ray import commit_dataset
 
@@ -260,7 +267,7 @@ def commit(
         rows = table_of(rows)
     whole = rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows])
     plain = whole.replace_schema_metadata()
-    return commit_made(table, [write_rows(table.store, plain.to_batches(), time=time)], terms)
+    return commit_made(table, [write_rows(table.store, plain.to_batches(), source=source, time=time)], terms)
 
 
 def _batches(rows: pa.Table, size: int) -> Iterator[pa.RecordBatch]:

@@ -104,12 +104,12 @@ class Optuna:
         # A sampler belongs to one study; the next one draws differently, and the same way in every replay.
         seed = (self._seed + 1_000_003 * self._studies) % 2**32
         self._studies += 1
+        # Imported before: filters belong to the process, and another thread may put back its own meanwhile.
+        sampler_of = optuna.samplers.TPESampler
         with warnings.catch_warnings():
             # What is experimental about them is that their arguments may change; our version of Optuna is bounded.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(
-                seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP
-            )
+            sampler = sampler_of(seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=STARTUP)
         return optuna.create_study(directions=list(self._directions.values()), sampler=sampler)
 
     def _thin(self) -> None:

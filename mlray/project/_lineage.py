@@ -22,7 +22,7 @@ def lineage(space: Workspace) -> Lineage:
         by_kind.setdefault(entry.kind, []).append(entry)
     table = space.spec.data.table
     # The store knows versions that no flow has made, such as a person's edits; the journal those of other projects.
-    datasets = {version.digest: version for version in space.store.versions(table)}
+    datasets = {version.digest: version for name in space.store.tables() for version in space.store.versions(name)}
     for entry in by_kind.get("dataset", []):
         version = DatasetVersion.from_json(entry.data)
         datasets.setdefault(version.digest, version)

@@ -118,6 +118,8 @@ class Lineage:
         """Return the graph that the records draw."""
         drawing = _Drawing()
         for version in facts.datasets:
+            drawing.known(version)
+        for version in facts.datasets:
             drawing.dataset(version, facts.lookups.get(version.table, ()), facts.read.get(version.digest, {}))
         for experiment in facts.experiments:
             drawing.experiment(experiment, facts.models)
@@ -227,10 +229,16 @@ class _Drawing:
         self._last: dict[str, datetime] = {}
         """When a source was read last, by its id."""
 
+    def known(self, version: DatasetVersion) -> None:
+        self._add(_dataset(version))
+
     def dataset(self, version: DatasetVersion, lookups: Iterable[str], read: Mapping[str, Read]) -> None:
         node = self._add(_dataset(version))
         for link in _sources(version, node.id):
             name = link.start.removeprefix("source:")
+            if f"dataset:{name}" in self.nodes:  # a plan made these rows from another table's
+                self.links.append(replace(link, start=f"dataset:{name}", how="made from"))
+                continue
             known = read.get(name, Read())
             self._read(Node("source", name, known.digest, known.about), version.created_at)
             self.links.append(replace(link, digest=known.digest))

@@ -133,25 +133,30 @@ def test_features_that_depend_on_other_rows_are_refused_on_a_dataset(snapshot):
 
 
 def test_a_dataset_and_what_is_made_from_it_take_no_more_than_they_may(snapshot, table, tmp_path):
-    running = tmp_path / "running"
+    running, met = tmp_path / "running", tmp_path / "met"
     running.mkdir()
 
-    def watched(rows):
+    def watched(rows, patience):
+        """Wait for another task to run beside this one; return how many did."""
         mine = running / f"{uuid.uuid4()}"
         mine.write_text("")
-        time.sleep(0.2)
-        seen = len(list(running.iterdir()))
+        until, seen = time.monotonic() + patience, 1
+        while time.monotonic() < until and seen < 2 and not met.exists():
+            time.sleep(0.01)
+            seen = len(list(running.iterdir()))
+        if seen > 1:
+            met.touch()
         mine.unlink()
         return {"seen": [seen], "rows": [len(rows["order"])]}
 
-    def most(dataset):
-        spread = dataset.repartition(6).map_batches(watched, batch_format="numpy", batch_size=None)
+    def most(dataset, patience):
+        spread = dataset.repartition(4).map_batches(watched, fn_args=(patience,), batch_format="numpy", batch_size=None)
         found = spread.take_all()
         assert sum(row["rows"] for row in found) == 300
         return max(row["seen"] for row in found)
 
-    assert most(snapshot.to_ray(cpus=1)) == 1
-    assert most(snapshot.to_ray()) == 2
+    assert most(snapshot.to_ray(cpus=1), patience=0.5) == 1
+    assert most(snapshot.to_ray(), patience=60.0) == 2
     limits = snapshot.to_ray(cpus=1).context.execution_options.resource_limits
     assert limits.cpu == 1
     assert limits.object_store_memory == 300_000_000 / 2 / 2
@@ -161,29 +166,30 @@ def test_others_get_a_cpu_between_two_parts_of_a_plan(tmp_path):
     """By default a plan takes all CPUs, but has no more parts under way: who waits is next, and not after the plan."""
     import ray
 
-    began = tmp_path / "began"
+    began, waited = tmp_path / "began", tmp_path / "waited"
     paths = [tmp_path / f"{number}.parquet" for number in range(12)]
     for path in paths:
-        pq.write_table(orders(0, 1), path)
+        pq.write_table(orders(paths.index(path), 1), path)
 
     def slow(rows):
         began.touch()
-        time.sleep(0.4)
+        # The later ones end when the other has run: were it after the plan, they would wait in vain.
+        until = time.monotonic() + 30
+        while rows["order"][0].as_py() >= 6 and not waited.exists() and time.monotonic() < until:
+            time.sleep(0.01)
         return rows
 
     @ray.remote
     def other():
-        return time.monotonic()
-
-    def run():
-        assert Plan.of(paths).map(slow).write(tmp_path / "out").run("ray").parts == 12
-        return time.monotonic()
+        waited.touch()
 
     with ThreadPoolExecutor() as threads:
-        ended = threads.submit(run)
+        ran = threads.submit(Plan.of(paths).map(slow).write(tmp_path / "out").run, "ray")
         while not began.exists():
             time.sleep(0.01)
-        assert ray.get(other.remote()) < ended.result()
+        ready, _ = ray.wait([other.remote()], timeout=25)
+        assert ready, "what waited was not begun before the plan had ended"
+        assert ran.result().rows == 12
 
 
 def test_batches_come_as_tensors(snapshot):

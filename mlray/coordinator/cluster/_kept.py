@@ -6,6 +6,8 @@ import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mlray.coordinator.cluster._birth import birth
+
 __all__ = ["Kept", "read_kept"]
 
 
@@ -15,7 +17,7 @@ class Kept:
 
     pid: int
     started: float
-    """When the keeper's process started, so that a process that got the same number later is not taken for it."""
+    """The keeper's birth, so that a process that got the same number later is not taken for it."""
     address: str
 
     def write(self, file: Path) -> None:
@@ -35,7 +37,7 @@ class Kept:
         import psutil
 
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < 1.0)
+            return abs(birth(self.pid) - self.started) < 1.0
         except psutil.Error:
             return False
 

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from mlray.coordinator.cluster._birth import birth
+
 __all__ = ["clear_leftovers", "mark"]
 
 PREFIX = "mlray-"
@@ -14,10 +16,8 @@ _OWNER = "owner.json"
 
 def mark(folder: Path) -> None:
     """Write down in `folder` which process it belongs to."""
-    import psutil
-
-    own = psutil.Process()
-    (folder / _OWNER).write_text(json.dumps({"pid": own.pid, "started": own.create_time()}), encoding="utf-8")
+    own = os.getpid()
+    (folder / _OWNER).write_text(json.dumps({"pid": own, "started": birth(own)}), encoding="utf-8")
 
 
 def clear_leftovers(parent: Path | None = None) -> int:
@@ -41,7 +41,7 @@ def _abandoned(folder: Path) -> bool:
         if folder.is_symlink() or folder.stat().st_uid != os.getuid():
             return False
         owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))
-        return bool(abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) > 1.0)
+        return bool(abs(birth(owner["pid"]) - owner["started"]) > 1.0)
     except psutil.NoSuchProcess:
         return True
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):

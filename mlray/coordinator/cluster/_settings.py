@@ -21,6 +21,9 @@ _QUIET = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_SERVE_ENABLE_SCALING_LOGS": "0",
     "RAY_raylet_start_wait_time_s": "180",
+    # gRPC's own handlers wait at each fork for its threads, one time in three for ever: a second Ray in a process that
+    # had called an endpoint did not start. Ray forks only to run programs, which need none of it.
+    "GRPC_ENABLE_FORK_SUPPORT": "0",
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while they wait take the cores that others could work on
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

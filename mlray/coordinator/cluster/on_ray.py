@@ -15,7 +15,7 @@ from threading import Event
 from types import FrameType
 from typing import Any, cast
 
-from mlray.coordinator.cluster import NAMESPACE, Kept, environment, local_settings, read_kept
+from mlray.coordinator.cluster import NAMESPACE, Kept, birth, environment, local_settings, read_kept
 from mlray.coordinator.locks import hold, let_go
 from mlray.errors import UnavailableError
 from mlray.security import ray_token
@@ -274,8 +274,6 @@ def _spawn_keeper(keys: Path, root: Path, cpus: int | None) -> Kept:
 
 def keep(keys: Path, root: Path, cpus: int | None) -> None:
     """Start a local Ray, write down where it is, and hold it up until SIGTERM or SIGINT."""
-    import psutil
-
     done = Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -284,9 +282,8 @@ def keep(keys: Path, root: Path, cpus: int | None) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     connection = _start(keys, cpus)
-    own = psutil.Process()
     file = root / KEPT
-    kept = Kept(own.pid, own.create_time(), connection.address)
+    kept = Kept(os.getpid(), birth(os.getpid()), connection.address)
     kept.write(file)
     try:
         while not done.wait(1.0):

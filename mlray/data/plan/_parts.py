@@ -35,6 +35,11 @@ class Part(Protocol):
         ...
 
     @property
+    def origin(self) -> str:
+        """Where its rows are from, as lineage tells it: a file, or `table@v3:` and the version's first 16 digits."""
+        ...
+
+    @property
     def rows(self) -> int:
         """Rows that it has."""
         ...
@@ -74,6 +79,11 @@ class FilePart:
     """Size and time of change of the file: a part that was done counts only while its file is the same."""
     schema: pa.Schema
     dictionaries: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """The file."""
+        return str(self.path)
 
     @property
     def name(self) -> str:

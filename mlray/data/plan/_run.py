@@ -52,7 +52,7 @@ class Work:
         read = self._read(part, partials)
         try:
             self._check(part)
-            written = self.sink.write(number, read) if self.sink else _drained(read)
+            written = self.sink.write(number, read, part.origin) if self.sink else _drained(read)
         except MlrayError as error:
             error.problem = f"{part.name}: {error.problem}"
             raise

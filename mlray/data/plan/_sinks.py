@@ -39,8 +39,8 @@ class Sink(Protocol):
         """What messages call it."""
         ...
 
-    def write(self, number: int, parts: Iterable[pa.RecordBatch]) -> dict[str, Json]:
-        """Write the rows of part `number` and return what `finish` needs to know of them."""
+    def write(self, number: int, parts: Iterable[pa.RecordBatch], origin: str) -> dict[str, Json]:
+        """Write the rows of part `number`, which are from `origin`; return what `finish` needs to know of them."""
         ...
 
     def intact(self, written: dict[str, Json]) -> bool:
@@ -126,7 +126,7 @@ class FolderSink:
         shutil.rmtree(self.folder / LEDGER, ignore_errors=True)
         return Written(tuple(self.folder / name for name in names))
 
-    def write(self, number: int, parts: Iterable[pa.RecordBatch]) -> dict[str, Json]:
+    def write(self, number: int, parts: Iterable[pa.RecordBatch], origin: str = "") -> dict[str, Json]:  # noqa: ARG002 (a folder does not tell)
         """Write `part-<number>.parquet` aside, whole or not at all."""
         path = self._aside / f"part-{number:05d}.parquet"
         unfinished = self._aside / f".{path.name}.{os.getpid()}"

@@ -36,9 +36,9 @@ class TableSink:
     def begin(self, kept: Sequence[dict[str, Json]], *, again: bool) -> None:
         """Nothing can be in the way: a fragment that no version names is swept one day."""
 
-    def write(self, number: int, parts: Iterable[pa.RecordBatch]) -> dict[str, Json]:  # noqa: ARG002 (names are contents)
+    def write(self, number: int, parts: Iterable[pa.RecordBatch], origin: str = "") -> dict[str, Json]:  # noqa: ARG002 (names are contents)
         """Write a fragment."""
-        made = write_rows(self.table.store, parts, time=self.terms.time)
+        made = write_rows(self.table.store, parts, source=origin, time=self.terms.time)
         fragment = made.fragment.to_json() if made.fragment else None
         return {
             "rows": made.fragment.rows if made.fragment else 0,

@@ -1,12 +1,10 @@
 import os
 
-import psutil
-
-from mlray.coordinator.cluster import Kept, read_kept
+from mlray.coordinator.cluster import Kept, birth, read_kept
 
 
 def own(address="127.0.0.1:1"):
-    return Kept(os.getpid(), psutil.Process().create_time(), address)
+    return Kept(os.getpid(), birth(os.getpid()), address)
 
 
 def test_a_keeper_is_found_while_it_runs(tmp_path):

@@ -1,10 +1,12 @@
 import json
+import os
 import subprocess
 import sys
 
 import psutil
 import pytest
 
+from mlray.coordinator.cluster._birth import birth
 from mlray.coordinator.cluster._leftovers import clear_leftovers, mark
 
 
@@ -48,8 +50,7 @@ def test_what_belongs_to_a_running_process_stays(tmp_path):
 
 
 def test_a_number_that_another_process_got_later_does_not_save_the_folder(tmp_path):
-    own = psutil.Process()
-    folder_of(tmp_path, "mlray-old", {"pid": own.pid, "started": own.create_time() - 100})
+    folder_of(tmp_path, "mlray-old", {"pid": os.getpid(), "started": birth(os.getpid()) - 100})
     assert clear_leftovers(tmp_path) == 1
 
 
@@ -60,3 +61,17 @@ def test_a_folder_that_does_not_say_whose_it_is_stays(tmp_path, content):
     (folder / "owner.json").write_text(content)
     assert clear_leftovers(tmp_path) == 0
     assert folder.exists()
+
+
+def test_a_clock_that_is_set_makes_no_orphan(tmp_path, monkeypatch):
+    folder = tmp_path / "mlray-mine"
+    folder.mkdir()
+    mark(folder)
+    # What a clock that was set an hour ahead changes: the date of the boot.
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: psutil.boot_time() + 3600)
+    assert clear_leftovers(tmp_path) == 0
+
+
+def test_a_process_that_never_was_has_no_birth(dead_pid):
+    with pytest.raises(psutil.NoSuchProcess):
+        birth(dead_pid)

@@ -185,3 +185,11 @@ def test_a_merged_fragment_leads_back_to_each_of_its_sources():
     lineage = Lineage.of(Facts(datasets=[merged]))
     for source in ("data/a.csv", "data/b.csv"):
         assert [node.name for node in lineage.trace(lineage.find(source)).downstream] == ["orders@v3"]
+
+
+def test_rows_that_a_plan_made_lead_back_to_the_table_and_its_sources():
+    made = dataset(1, fragment(f"{ONE.name}:{ONE.digest[:16]}"), digest="f" * 64, table="features", operation="plan")
+    facts = Facts(datasets=[made, ONE], models=[model(1, made)])
+    assert names(traced("a.csv", facts).downstream) == ["orders@v1", "features@v1", "shop/v1"]
+    (link,) = [link for link in traced("shop/v1", facts).links if link.end.startswith("dataset:features")]
+    assert (link.how, link.rows) == ("made from", 100)
