@@ -64,6 +64,8 @@ def refuse_replaced(steps: Sequence[Step], names: Sequence[str]) -> None:
                 known = set(step.names)
             case Map():  # which columns it makes, only its rows tell
                 return
+            case _:  # a filter, or a step of somebody else's
+                pass
 
 
 @dataclass(frozen=True)
