@@ -266,7 +266,7 @@ def _terms(ref: str, project: Path) -> "tuple[Data, str, str]":
 
     path = _place(ref, project)
     if path.is_dir() or path.name == FILE:
-        spec = read_spec(path)
+        spec = read_spec(path, sources=False)
         if not spec.data.contract:
             return spec.data, "", ""
         own = read_contract(spec.folder / spec.data.contract)
@@ -321,7 +321,7 @@ def _users(folder: Path, table: str, changes: "Sequence[Change]") -> Iterator[tu
 
     for file in sorted(folder.glob(f"**/{FILE}")):
         try:
-            spec = read_spec(file)
+            spec = read_spec(file, sources=False)
         except SpecError:
             continue
         if spec.data.table == table:
