@@ -1,7 +1,6 @@
 """Whether the files have the columns that the contract speaks of; only their headers are read."""
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatch
 from pathlib import Path
 
 from mlray.errors import DataError
@@ -22,6 +21,7 @@ def column_problems(spec: ProjectSpec) -> Iterator[str]:
 
 
 def _of_source(spec: ProjectSpec, at: str, source: SourceSpec, wanted: Mapping[str, str]) -> Iterator[str]:
+    from mlray.data._compile import Ways
     from mlray.data.sources import columns_of, find
 
     if not source.here:
@@ -30,11 +30,14 @@ def _of_source(spec: ProjectSpec, at: str, source: SourceSpec, wanted: Mapping[s
         found = find(source, spec.folder)
     except DataError:
         return  # told already, with the closest name
+    ways = Ways(spec.data)
     has: dict[Path, tuple[str, ...]] = {}
     for file in found:
         try:
-            place = Path(file.name)
-            has[place] = _renamed(spec, place, columns_of(file))
+            mapping = ways.mapping(file.name)
+            # As ingestion reads it: with another separator a file has other columns.
+            names = columns_of(file.written_in(mapping.encoding, mapping.delimiter))
+            has[Path(file.name)] = tuple(mapping.rename.get(name, name) for name in names)
         except DataError as error:
             yield f"{at}: {error}"
     for column, path in wanted.items():
@@ -49,11 +52,3 @@ def _hint(column: str, names: tuple[str, ...], wanted: Mapping[str, str]) -> str
     from mlray.spec import did_you_mean
 
     return did_you_mean(column, [name for name in names if name not in wanted] or names)
-
-
-def _renamed(spec: ProjectSpec, file: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-    renames: dict[str, str] = {}
-    for mapping in spec.data.mappings:
-        if fnmatch(file.name, mapping.files):
-            renames |= mapping.rename
-    return tuple(renames.get(name, name) for name in names)

@@ -154,10 +154,11 @@ def _signals() -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path, *, sources: bool = True) -> Iterator["Project"]:
+def opened(path: Path, *, sources: bool = False) -> Iterator["Project"]:
     """Open the project at `path`, and end whatever it started, however the verb ends.
 
-    With `sources=False` it is no fault that files of its sources are missing.
+    That files of its sources are missing is a fault only with `sources=True`, of a verb that reads them: what was kept
+    of a source that went away can be looked at and brought back all the same.
     """
     import mlray
 

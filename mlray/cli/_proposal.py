@@ -21,7 +21,7 @@ def accept_into(path: Path, mapping: "MappingSpec", table: str) -> Path:
     from mlray.spec import FILE, read_spec, with_mapping
 
     if path.is_dir() or path.name == FILE:
-        spec = read_spec(path)
+        spec = read_spec(path, sources=False)
         path = spec.folder / (spec.data.contract or FILE)
     if not path.is_file():
         raise InputError(f"{path} is no file that could be changed.", remedy="Pull it into one first.")

@@ -172,14 +172,19 @@ def _said(usual: "SourceSpec") -> dict[str, str]:
 def push(
     contract: Known = ".", *, project: Project = Path(), author: Author = "", note: Note = "", json: Json = False
 ) -> None:
-    """Keep a contract with its mappings in the workspace, for all its projects, as a new version."""
+    """Keep a contract with its mappings in the workspace, for all its projects, as a new version.
+
+    Where the newest one has the same text, it is kept again only for a note of its own.
+    """
     from mlray.data import Contract
     from mlray.spec import contract_text
 
     data, _, text = _terms(contract, project)
     digest = Contract.compile(data).digest
     with opened(project) as found:
-        made = _catalog(found).push(
+        catalog = _catalog(found)
+        before = catalog.newest(data.table)
+        made = catalog.push(
             data.table,
             text or contract_text(data, target=True),
             digest=digest,
@@ -188,11 +193,18 @@ def push(
             note=note,
         )
     if json:
-        _show.json_out({"ref": made.ref, "number": made.number, "digest": made.digest, "at": made.at})
-    else:
-        typer.echo(
-            f"{made.ref} is in the workspace; `mlray contract pull {made.ref} FILE` brings it to another project."
-        )
+        told = {"ref": made.ref, "number": made.number, "digest": made.digest, "at": made.at, "new": made != before}
+        _show.json_out(told)
+        return
+    if made == before:
+        whose = f"{made.author} on {made.at[:10]}{f' ({made.note})' if made.note else ''}"
+        typer.echo(f"{made.ref} is this contract already, pushed by {whose}; nothing was added.")
+        return
+    same = before is not None and before.text == made.text
+    how = ", for its note: the text is as it was" if same else ""
+    typer.echo(
+        f"{made.ref} is in the workspace{how}; `mlray contract pull {made.ref} FILE` brings it to another project."
+    )
 
 
 def pull(
@@ -254,7 +266,7 @@ def _terms(ref: str, project: Path) -> "tuple[Data, str, str]":
 
     path = _place(ref, project)
     if path.is_dir() or path.name == FILE:
-        spec = read_spec(path)
+        spec = read_spec(path, sources=False)
         if not spec.data.contract:
             return spec.data, "", ""
         own = read_contract(spec.folder / spec.data.contract)
@@ -309,26 +321,21 @@ def _users(folder: Path, table: str, changes: "Sequence[Change]") -> Iterator[tu
 
     for file in sorted(folder.glob(f"**/{FILE}")):
         try:
-            spec = read_spec(file)
+            spec = read_spec(file, sources=False)
         except SpecError:
             continue
         if spec.data.table == table:
-            yield file.parent, list(_broken(spec, changes))
+            yield file.parent, list(_broken(spec, changes)) or ["nothing breaks"]
 
 
 def _broken(spec: "ProjectSpec", changes: "Iterable[Change]") -> Iterator[str]:
-    breaking = [one for one in changes if one.breaking]
     with opened(spec.folder) as found:
         facts = found.status()
     live = facts.get("live")
-    for one in breaking:
-        uses = not one.column or one.column in spec.data.all_columns
-        if "callers" in one.breaks and live and uses:
-            yield f"its endpoint answers with {live}: {one.what}"
-        elif uses:
-            yield one.what
-    if not breaking:
-        yield "nothing breaks"
+    for one in changes:
+        if not one.breaking or (one.column and one.column not in spec.data.all_columns):
+            continue
+        yield f"its endpoint answers with {live}: {one.what}" if "callers" in one.breaks and live else one.what
 
 
 def _write(text: str, out: Path | None) -> None:

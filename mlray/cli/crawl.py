@@ -36,7 +36,7 @@ def crawl(
 
     # What the log would tell is printed here.
     logging.getLogger("mlray").addHandler(logging.NullHandler())
-    with opened(project, sources=False) as found:
+    with opened(project) as found:
         head = found.space.journal.head()
         verdicts = found.crawl(source or None, everything=everything)
         since = found.space.journal.entries(after=head.seq if head else 0)
@@ -84,7 +84,7 @@ def resume(
 ) -> None:
     """Let a paused source go on, after one more look at it."""
     logging.getLogger("mlray").addHandler(logging.NullHandler())
-    with opened(project, sources=False) as found:
+    with opened(project) as found:
         verdict = found.resume_source(name, anyway=anyway)
     if json:
         _show.json_out(verdict)

@@ -49,7 +49,7 @@ def run(
     from mlray.cli.progress import narrator
 
     end = moment(until) if until else None
-    with opened(project) as found, narrator(_show.console(err=True)) as told:
+    with opened(project, sources=True) as found, narrator(_show.console(err=True)) as told:
         result = found.run(keep=keep, fault=FAULT if inject_fault else None, until=end, narrator=told)
     if json:
         _show.json_out(result)
@@ -74,7 +74,7 @@ def ingest(project: Here = Path(), *, until: Until = None, json: Json = False) -
     Rows that break the contract are set aside with a reason, and counted.
     """
     end = moment(until) if until else None
-    with opened(project) as found:
+    with opened(project, sources=True) as found:
         before = found.space.store.head(found.spec.data.table)
         made = found.ingest(end)
         if json:
@@ -118,7 +118,7 @@ def train(
 
     Refused (exit code 4) when a gate fails, or when the budget has not enough left.
     """
-    with opened(project) as found:
+    with opened(project, sources=True) as found:
         version = found.train(trials)
     _show.say(version, json=json)
     if not version.scorecard.passed:

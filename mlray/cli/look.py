@@ -14,7 +14,7 @@ __all__ = ["cost", "journal", "status"]
 
 def status(project: Here = Path(), *, json: Json = False) -> None:
     """Show data, models, endpoint, and what is under way."""
-    with opened(project, sources=False) as found:
+    with opened(project) as found:
         facts = found.status()
     if json:
         _show.json_out(facts)

@@ -247,7 +247,7 @@ def _journals(project: Path, folder: Path | None) -> Iterator[Path]:
             raise InputError(f"There is no folder {folder}.", remedy="mlray.sweep writes to .mlray/sweeps by default.")
         yield folder
         return
-    with opened(project, sources=False) as found:
+    with opened(project) as found:
         yield found.sweeps_folder
 
 

@@ -50,18 +50,22 @@ class Catalog:
     ) -> ContractVersion:
         """Return the version that has this text: the newest one where it is the same, a new one otherwise.
 
+        A `note` that the newest one does not have from this author makes a new one all the same: who agreed to a
+        contract, and why, is what a log is read for, and the first to keep it may have been an ingestion.
         Of two who push at once both succeed, one after the other.
 
         Raises:
             StoreError: the place cannot be written.
         """
+        author = author or usual_author()
         try:
             while True:
                 newest = self.newest(name)
-                if newest is not None and newest.text == text:
+                noted = newest is None or not note or (newest.author, newest.note) == (author, note)
+                if newest is not None and newest.text == text and noted:
                     return newest
                 number = newest.number + 1 if newest else 1
-                made = ContractVersion(name, number, digest, text, author or usual_author(), note, now.isoformat())
+                made = ContractVersion(name, number, digest, text, author, note, now.isoformat())
                 content = json.dumps(asdict(made), ensure_ascii=False).encode()
                 if self.storage.create(_place(name, number), content):
                     return made

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlray.clock import parse_duration
 from mlray.data._catalog import keep
 from mlray.data._cursor import Cursor
 from mlray.data._evolve import evolved, schema_after
@@ -231,7 +232,7 @@ class _Ingestion:
             return None
         profiles = [one.profile for one in scanned if one.profile] + ([self._profile(base)] if base else [])
         if not profiles:
-            raise self._nothing(aside, todo.cursor.left({one.source: one.later for one in scanned}))
+            raise self._nothing(aside, todo, scanned)
         fresh = sum(fragment.rows for fragment in fragments) + sum(lookup.fresh for lookup in lookups)
         return Draft(
             schema=schema_after(self.contract, base),
@@ -251,7 +252,7 @@ class _Ingestion:
         times = [one.last for one in scanned if one.last]
         before = Cursor.read(base.cursor).time if base else None
         latest = max([*times, *([before] if before else [])], default=None)
-        later = {one.source: one.later for one in scanned}
+        later = {one.source: one.later is not None for one in scanned}
         return replace(todo.cursor.left(later), time=latest)
 
     def _note(self, heads: "_Heads", todo: Intake, scanned: Sequence[Scanned]) -> str:
@@ -280,9 +281,12 @@ class _Ingestion:
             quarantine=self.store.put(aside).blob if aside.num_rows else "",
         )
 
-    def _nothing(self, aside: pa.Table, cursor: Cursor) -> DataError:
+    def _nothing(self, aside: pa.Table, todo: Intake, scanned: Sequence[Scanned]) -> DataError:
         source = self.contract.data.origin
-        if not aside.num_rows and cursor.files and not any(known.later for known in cursor.files.values()):
+        first = min(filter(None, (todo.later, *(one.later for one in scanned))), default=None)
+        if not aside.num_rows and first is not None:
+            return self._not_yet(first)
+        if not aside.num_rows and todo.cursor.files:
             return DataError(f"'{source}' has no rows.", remedy="Add files that have some: a header alone is none.")
         if not aside.num_rows:
             return DataError(
@@ -293,6 +297,15 @@ class _Ingestion:
             f"No row of '{source}' keeps the contract; most often ({rows} of {aside.num_rows}): {reason}.",
             remedy="Correct the contract, or map what this source says differently.",
         )
+
+    def _not_yet(self, first: datetime) -> DataError:
+        source, wait = self.contract.data.origin, self.contract.data.target.known_after
+        due = first + min(parse_duration(wait), datetime.max.replace(tzinfo=UTC) - first)
+        told = f"'{source}' has no row before {self.until.isoformat()}: its first is of {first.isoformat()}."
+        if due < self.now:
+            return DataError(told, remedy="Choose a later end, or add files.")
+        why = f"A row is read once its target is known (`known_after: {wait}`)"
+        return DataError(told, remedy=f"{why}: the first from {due.isoformat()} on.")
 
 
 @dataclass(frozen=True, slots=True)

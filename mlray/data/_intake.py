@@ -38,6 +38,9 @@ class Intake:
     note: str = ""
     """What happened to the source since last time, in words; such a thing is written down even if no row is new."""
 
+    later: datetime | None = None
+    """The earliest time of files that were left out since no row of theirs is due yet; None where none was."""
+
     @property
     def since(self) -> datetime | None:
         """No row that is asked for is earlier; None where that is not known."""
@@ -110,7 +113,7 @@ def _since(landing: Landing, cursor: Cursor, as_of: datetime, found: list[Source
 def _of(contract: Contract, cursor: Cursor, takes: Iterable[Take], note: str = "") -> Intake:
     """Leave out files whose footers tell that they have no row in their window."""
     kept: list[Take] = []
-    later: dict[str, bool] = {}
+    later: dict[str, datetime | None] = {}
     for take in takes:
         file, window = take.file, take.window
         ends = None
@@ -119,8 +122,9 @@ def _of(contract: Contract, cursor: Cursor, takes: Iterable[Take], note: str = "
         if ends is None or (ends[0] < window.until and (window.start is None or ends[1] >= window.start)):
             kept.append(replace(take, since=take.since or (ends[0] if ends else None)))
         else:
-            later[file.name] = ends[1] >= window.until
-    return Intake(tuple(kept), cursor.left(later), note)
+            later[file.name] = ends[0] if ends[0] >= window.until else None
+    left = cursor.left({name: time is not None for name, time in later.items()})
+    return Intake(tuple(kept), left, note, min(filter(None, later.values()), default=None))
 
 
 def _all(files: Iterable[SourceFile], window: Window) -> list[Take]:

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -97,8 +98,8 @@ class Scanned:
     set_aside: pa.Table
     mapped: Mapping[str, int]
     profile: Profile | None
-    later: bool = True
-    """Whether the file has rows that are not before the window's end, and is to be read again when they are."""
+    later: datetime | None = None
+    """The earliest event time that is not before the window's end, for which the file is to be read again."""
 
     def meets(self, other: "Scanned") -> bool:
         """Tell whether the event times of both overlap."""
@@ -143,14 +144,14 @@ class _Found:
         self._set_aside: list[pa.Table] = []
         self._mapped: Counter[str] = Counter()
         self._profile: Profile | None = None
-        self._later = False
+        self._later: datetime | None = None
 
     def kept(self) -> Iterator[pa.Table]:
         """Yield the rows that are kept, where there are any."""
         for checked, rows, later in _pieces_of(self._part, PIECE_ROWS):
             self._set_aside.append(checked.set_aside)
             self._mapped.update(checked.mapped)
-            self._later |= later
+            self._later = _earlier(self._later, later)
             if rows.num_rows:
                 self._note(rows)
                 yield rows
@@ -181,7 +182,7 @@ def first_rows(part: ScanPart) -> pa.Table | None:
     return next((rows for _, rows, _ in _pieces_of(part, PIECE_ROWS) if rows.num_rows), None)
 
 
-def _pieces_of(part: ScanPart, size: int | None) -> Iterator[tuple[Checked, pa.Table, bool]]:
+def _pieces_of(part: ScanPart, size: int | None) -> Iterator[tuple[Checked, pa.Table, datetime | None]]:
     contract = Contract.compile(part.data)
     store = Store(part.store)
     taken, own = lent_rows(store, part.taken), lent_rows(store, part.own)
@@ -228,8 +229,18 @@ def _windowed(
     for raw in sources.pieces(file, columns, time, window.start, window.until, rows=size):
         times = contract.times(raw.table, source)
         inside = np.asarray(window.holds(times))
-        later = raw.later or bool(pc.any(pc.greater_equal(times, pa.scalar(window.until, ARROW["timestamp"]))).as_py())
-        yield Raw(raw.table.filter(inside), raw.positions[inside], later)
+        after = times.filter(pc.greater_equal(times, pa.scalar(window.until, ARROW["timestamp"])))
+        yield Raw(raw.table.filter(inside), raw.positions[inside], _earlier(raw.later, _python(pc.min(after))))
+
+
+def _python(time: pa.Scalar) -> datetime | None:
+    """Return an Arrow time, None where it is missing; beyond the year 9999, the last one that Python has."""
+    last = pa.scalar(datetime.max.replace(tzinfo=UTC), time.type)
+    return cast("datetime | None", pc.if_else(pc.greater(time, last), last, time).as_py())
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min(filter(None, (one, other)), default=None)
 
 
 def may_hold(contract: Contract, path: Path | SourceFile, source: str, window: Window) -> bool:

@@ -8,6 +8,7 @@ from mlray.coordinator.cluster import read_kept
 from mlray.coordinator.locks import hold, let_go
 from mlray.coordinator.workspace import Workspace
 from mlray.errors import Refusal, SpecError, UnavailableError
+from mlray.spec import check_sources
 
 __all__ = ["alone", "move_aside", "refuse_kept", "refuse_pointless"]
 
@@ -29,7 +30,7 @@ def refuse_pointless(space: Workspace) -> None:
     """Refuse a run that could not come to anything, before anything is started or moved.
 
     Raises:
-        SpecError: no part of the past is named that could be replayed.
+        SpecError: no part of the past is named that could be replayed, or no file of a source is there.
         Refusal: nothing would go live by itself, or the journal or the store is shared and not empty.
     """
     spec = space.spec
@@ -38,6 +39,7 @@ def refuse_pointless(space: Workspace) -> None:
             [f"{spec.folder}/mlray.yaml: there is no section `live`, so there is nothing to replay."],
             remedy="Add `live: {start: 2013-04-01, end: 2013-12-31}`; everything before it is history.",
         )
+    check_sources(spec)
     if spec.mode == "suggest":
         raise Refusal(
             "the project's mode is `suggest`: no model would go live by itself, and a replay needs one that answers.",

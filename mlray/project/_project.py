@@ -18,14 +18,16 @@ from mlray.project._past import LEFT, Past, of_project, past
 from mlray.project._result import RunResult, decisions_in
 from mlray.project._swept import Swept
 from mlray.records import Act, DatasetVersion, Decision, Endpoint, Feasibility, ModelVersion, Scorecard
+from mlray.spec import check_sources
 
 __all__ = ["Project", "open_project"]
 
 
-def open_project(path: Path | str = ".", *, clock: Clock | None = None, sources: bool = True) -> "Project":
+def open_project(path: Path | str = ".", *, clock: Clock | None = None, sources: bool = False) -> "Project":
     """Open the project in the folder `path` (or the `mlray.yaml` at it); nothing is started yet.
 
-    With `sources=False` it is opened although files of its sources are missing, to look at it or to crawl.
+    It is opened although files of its sources are missing, to look at it or to crawl; with `sources=True` that is a
+    fault at once, and not only when they are read.
 
     Raises:
         SpecError: the file has faults; all of them are listed.
@@ -104,11 +106,14 @@ class Project(Swept):
         contract: a pyarrow.Table, a pandas.DataFrame, or an iterable of batches.
 
         Raises:
+            SpecError: no file of a source is there; nothing was read.
             DataError: a file cannot be read or does not fit the contract; nothing was committed.
             InputError: `until` has no time zone.
         """
         from mlray.coordinator.flows import ingest
 
+        if rows is None:
+            check_sources(self.spec)
         until = _aware(until, "until") or self.history_end() - parse_duration(self.spec.data.target.known_after)
         return ingest(self.space, until, self._clock.now(), given=rows)
 

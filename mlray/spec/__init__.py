@@ -4,6 +4,7 @@ from mlray.spec._amend import with_mapping
 from mlray.spec._asked import model_of
 from mlray.spec._contracts import ContractFile, parse_contract, read_contract
 from mlray.spec._domains import read_domains
+from mlray.spec._files import check_sources
 from mlray.spec._forms import Domain
 from mlray.spec._model import (
     Access,
@@ -70,6 +71,7 @@ __all__ = [
     "SourceSpec",
     "Target",
     "Workspace",
+    "check_sources",
     "closest",
     "contract_text",
     "did_you_mean",

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+from mlray.errors import SpecError
 from mlray.spec._explain import Finding
 from mlray.spec._model import ProjectSpec
 from mlray.spec._source import SourceSpec
 from mlray.spec._words import closest
 
-__all__ = ["faults_of_files"]
+__all__ = ["check_sources", "faults_of_files"]
 
 _KNOWN = (".parquet", ".pq", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
 
@@ -18,6 +19,13 @@ _KNOWN = (".parquet", ".pq", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson"
 def faults_of_files(spec: ProjectSpec, *, sources: bool = True) -> list[Finding]:
     """Return what is wrong with the files that `spec` names, without reading any data; `sources` among them or not."""
     return [*_features(spec), *(_sources(spec) if sources else ()), *_prices(spec)]
+
+
+def check_sources(spec: ProjectSpec) -> None:
+    """Raise SpecError where a source has no file, or a mapping is of none; for those who are about to read them."""
+    problems = [f"{spec.folder}: {found.what}" for found in _sources(spec)]
+    if problems:
+        raise SpecError(problems, remedy=f"`mlray check {spec.folder}` looks it over.")
 
 
 def _features(spec: ProjectSpec) -> Iterator[Finding]:

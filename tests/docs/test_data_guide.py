@@ -4,6 +4,12 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from mlray.cli._app import app
+from tests.projects import small_project
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "data"
 GUIDE = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -39,3 +45,26 @@ def test_the_python_runs_from_the_first_block_to_the_last(tmp_path, monkeypatch)
     for block in blocks:
         exec(compile(block, "docs/data/README.md", "exec"), names)
     assert names["result"].groups.to_pydict()["rows"] == [1, 1]
+
+
+@pytest.mark.parametrize("shared", re.findall(r"workspace: {(?:store|root): [^}]*}", GUIDE))
+def test_two_projects_share_contracts_as_it_is_shown(tmp_path, monkeypatch, shared):
+    for name in ("shop", "returns"):
+        file = small_project(tmp_path / name, name=name) / "mlray.yaml"
+        text = file.read_text(encoding="utf-8")
+        changed = text if name == "shop" else text.replace("max: 1000", "max: 500")
+        file.write_text(f"{changed}{shared}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```\n(mlray contract push.*?)```", GUIDE, re.DOTALL)
+
+    told = [CliRunner().invoke(app, shlex.split(line)[1:]) for line in block.splitlines()]
+
+    assert [one.exit_code for one in told] == [0, 0, 0, 0], [one.output for one in told]
+    pushed, listed, compared, pulled = (one.stdout for one in told)
+    assert "orders@v1" in pushed
+    assert "orders@v1" in listed
+    assert "agreed" in listed
+    assert "price" in compared
+    assert "500" in compared
+    assert "is written" in pulled
+    assert "1000" in (tmp_path / "returns" / "orders.odcs.yaml").read_text(encoding="utf-8")

@@ -28,8 +28,8 @@ class Raw:
     table: pa.Table
     positions: Positions
     """Each row's place in the file, from 0; shape [n]."""
-    later: bool = False
-    """Whether rows were left out that are not before the window's end."""
+    later: datetime | None = None
+    """The earliest time that was left out since it is not before the window's end; None where none was."""
 
 
 def columns_of(place: Path | SourceFile) -> tuple[str, ...]:
@@ -116,7 +116,8 @@ def _pieces(
 ) -> Iterator[Raw]:
     wanted = [name for name in file.schema_arrow.names if name in columns]
     groups: list[int] = []
-    positions, taken, first, later = [np.zeros(0, dtype=np.int64)], 0, 0, False
+    positions, taken, first = [np.zeros(0, dtype=np.int64)], 0, 0
+    later: datetime | None = None
 
     def read() -> pa.Table:
         return whole(file.read_row_groups(groups, columns=wanted, use_threads=False))
@@ -124,7 +125,8 @@ def _pieces(
     for group, ends in enumerate(_group_spans(file, time)):
         count = file.metadata.row_group(group).num_rows
         if ends is not None and not _meets(ends, start, until):
-            later |= until is not None and ends[1] >= until
+            if until is not None and ends[0] >= until:
+                later = min(later or ends[0], ends[0])
         else:
             if groups and rows is not None and taken + count > rows:
                 yield Raw(read(), np.concatenate(positions))

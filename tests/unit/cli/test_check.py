@@ -1,6 +1,10 @@
 """`mlray check`: all problems at once, those of the stages as well."""
 
 import json
+from pathlib import Path
+from textwrap import indent
+
+GUIDE = Path(__file__).parents[3] / "docs" / "data" / "README.md"
 
 
 def broken(shop, *changes):
@@ -123,3 +127,38 @@ def test_a_project_without_a_feature_file_is_right(mlray, shop):
     broken(shop, ("features: features.py\n", ""))
 
     assert mlray("check", shop).exit_code == 0
+
+
+LEGACY = """\
+project: legacy
+data:
+  source: "*.csv"
+  time: at
+  columns:
+    at: timestamp
+    amount: {type: number, known: later}
+    weight: {type: number, unit: kilogram}
+    shop: {type: string, allowed: [north, south]}
+  target: {name: dear, column: amount, above: 5}
+  mappings:
+"""
+
+
+def test_a_file_is_read_in_the_separator_and_character_set_of_its_mapping(mlray, tmp_path):
+    text = GUIDE.read_text(encoding="utf-8")
+    mapping = text[text.index("- files: legacy-*.csv") :].partition("```")[0]
+    (tmp_path / "mlray.yaml").write_text(
+        LEGACY + indent(mapping, "  ") + "model: {trainers: {xgboost: {}}}\n", encoding="utf-8"
+    )
+    lines = "größe;wann;betrag;weight;shop\n1;31.12.2023 10:00;9,5;1,0;N\n2;01.01.2024 11:00;20,25;2,0;S\n"
+    (tmp_path / "legacy-1.csv").write_bytes(lines.encode("cp1252"))
+    (tmp_path / "new.csv").write_text("at,amount,weight,shop\n2024-01-02T00:00:00,7.0,3.0,north\n", encoding="utf-8")
+
+    checked = mlray("check", tmp_path)
+    told = mlray("ingest", tmp_path)
+
+    assert checked.exit_code == 0, checked.stderr
+    assert told.stdout.startswith("rows@v1: 3 rows"), told.output
+    (tmp_path / "legacy-2.csv").write_bytes(lines.replace("betrag", "Betrag").encode("cp1252"))
+    lacking = mlray("check", tmp_path).stderr
+    assert "legacy-2.csv has no column 'amount' (1 of 3 files); known: größe, Betrag" in lacking

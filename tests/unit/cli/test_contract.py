@@ -164,6 +164,20 @@ def test_a_change_is_told_with_the_projects_that_it_breaks(mlray, drafted, tmp_p
     assert "Both say the same" in same.stdout
 
 
+def test_of_a_project_that_a_change_does_not_concern_it_is_said_that_nothing_breaks(mlray, drafted, tmp_path):
+    text = (drafted / CONTRACT).read_text(encoding="utf-8")
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(text.replace("name: items", "name: item_count"), encoding="utf-8")
+    new.write_text(text.replace("name: items", "name: pieces"), encoding="utf-8")
+
+    same = mlray("contract", "diff", drafted / CONTRACT, drafted, "--within", tmp_path)
+    elsewhere = mlray("contract", "diff", old, new, "--within", tmp_path)
+
+    assert f"{drafted}: nothing breaks" in same.stdout
+    assert "breaks" in elsewhere.stdout.splitlines()[0]
+    assert f"{drafted}: nothing breaks" in elsewhere.stdout
+
+
 def test_a_mapping_is_proposed_and_written_only_when_accepted(mlray, drafted):
     read(drafted)
     text = (drafted / "data" / "orders.csv").read_text(encoding="utf-8")
@@ -214,6 +228,29 @@ def test_a_workspace_shares_contracts(mlray, drafted, tmp_path):
     assert pulled.exit_code == 0, pulled.stderr
     assert mlray("contract", "diff", "rows@v1", tmp_path / "mine.yaml", "--project", drafted).stdout.startswith("Both")
     assert mlray("contract", "show", "nope@v1", "--project", drafted).exit_code == 2
+
+
+def test_what_is_pushed_again_is_told_and_a_note_is_never_lost(mlray, drafted):
+    def push(*more):
+        told = mlray("contract", "push", "--project", drafted, *more)
+        assert told.exit_code == 0, told.stderr
+        return told.stdout
+
+    first = push("--author", "ana")
+    again = push("--author", "ben")
+    noted = push("--author", "ben", "--note", "agreed with the shop")
+    repeated = push("--author", "ben", "--note", "agreed with the shop")
+    log = json.loads(mlray("contract", "list", "rows", "--project", drafted, "--json").stdout)
+
+    assert first.startswith("rows@v1 is in the workspace;")
+    assert "rows@v1 is this contract already, pushed by ana on 20" in again
+    assert "nothing was added" in again
+    assert noted.startswith("rows@v2 is in the workspace, for its note: the text is as it was;")
+    assert "rows@v2 is this contract already, pushed by ben" in repeated
+    assert "(agreed with the shop)" in repeated
+    assert [(one["author"], one["note"]) for one in log] == [("ana", ""), ("ben", "agreed with the shop")]
+    assert log[0]["text"] == log[1]["text"]
+    assert json.loads(push("--json"))["new"] is False
 
 
 def test_rows_that_were_set_aside_are_taken_up_after_a_fix(mlray, drafted):

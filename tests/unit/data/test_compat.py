@@ -126,6 +126,25 @@ def test_versions_of_a_contract_are_numbered_and_never_change(catalog):
     assert catalog.by_digest("9") is None
 
 
+@pytest.mark.parametrize(
+    ("author", "note", "ref"),
+    [
+        ("ana", "first", "orders@v1"),
+        ("ben", "", "orders@v1"),
+        ("ana", "second", "orders@v2"),
+        ("ben", "first", "orders@v2"),
+    ],
+    ids=["repeated", "no note", "another note", "another author of it"],
+)
+def test_a_known_text_is_kept_again_only_for_a_note(catalog, author, note, ref):
+    one = catalog.push("orders", "a", digest="1", now=NOON, author="ana", note="first")
+    made = catalog.push("orders", "a", digest="1", now=NOON, author=author, note=note)
+
+    assert made.ref == ref
+    assert (made == one) is (ref == "orders@v1")
+    assert (made.author, made.note) == ((author, note) if made != one else ("ana", "first"))
+
+
 def test_a_name_that_is_not_there_is_told_with_the_closest(catalog):
     with pytest.raises(NotFoundError, match="`mlray contract push` makes the first"):
         catalog.get("orders")

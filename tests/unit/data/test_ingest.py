@@ -1,5 +1,6 @@
 """Ingestion: versions grow by what is new, count everything, and are whole or not there."""
 
+import re
 from datetime import timedelta
 
 import pyarrow as pa
@@ -272,6 +273,35 @@ def test_a_text_without_rows_or_known_columns_is_told_so(project, name, content,
         project.ingest(source=name, lookups={}, mappings=[])
     assert caught.value.problem == told
     assert project.store.head("orders") is None
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize(
+    ("known_after", "remedy"),
+    [
+        ("1 days", r"\(`known_after: 1 days`\): the first from 2024-01-02T11:00:00\+00:00 on"),
+        ("30 minutes", "Choose a later end"),
+    ],
+    ids=["too young", "the end was chosen"],
+)
+def test_rows_that_are_not_due_yet_are_told_with_the_moment(project, form, known_after, remedy):
+    source = project.source(1, {"at": NOON - HOUR}, {"order": 2, "at": NOON - HOUR / 2})
+    if form == "csv":
+        write_csv(pq.read_table(source), project.folder / "orders-1.csv")
+    target = {"name": "returned", "column": "days_back", "above": 0, "known_after": known_after}
+
+    with pytest.raises(DataError, match=r"before 2023-12-31.*its first is of 2024-01-01T11:00:00\+00:00") as refused:
+        project.ingest(until=NOON - 24 * HOUR, target=target, source=f"orders-*.{form}", mappings=[], lookups={})
+    assert re.search(remedy, refused.value.remedy)
+
+
+def test_a_row_of_a_year_that_python_has_not_is_read_never_and_stops_nobody(project):
+    rows = orders({"at": NOON}, {"order": 2})
+    times = pa.array([int(NOON.timestamp() * 1e6), 400_000 * 10**12], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    rows = rows.set_column(rows.column_names.index("at"), "at", times)
+    pq.write_table(rows, project.folder / "orders-1.parquet", write_statistics=False)
+
+    assert project.orders(project.ingest()) == [1]
 
 
 def test_a_source_of_bad_rows_only_is_refused_with_the_commonest_reason(project):
