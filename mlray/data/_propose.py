@@ -151,11 +151,12 @@ class _Pair:
             return _overlap(column, known, self.because)
         if self.spec.type in ("integer", "number"):
             named = unit_of(self.found.name)
-            ours = self.spec.unit
-            if named and ours and same_kind(named, ours) and known is None:
+            alike = None if known is None else self._sizes(column, known, named)
+            # Too few values to compare say nothing against the name.
+            if alike is None and named and self.spec.unit and same_kind(named, self.spec.unit):
                 self._say_unit(named, f"its name ends in '{named}'")
                 return 0.8
-            return None if known is None else self._sizes(column, known, named)
+            return alike
         return None
 
     def _codes(self, column: pa.Array, allowed: Sequence[str], known: pa.Array | None) -> float:

@@ -185,6 +185,17 @@ def test_without_known_rows_names_and_words_still_tell():
     assert all(one.plain for name, one in proposals.items() if name != "weight")
 
 
+@pytest.mark.parametrize(("known", "new"), [(4, N), (N, 4), (19, 19)])
+def test_the_unit_of_a_name_counts_where_values_are_too_few_to_compare(known, new):
+    weights = pa.table({"weight_lb": WEIGHTS[:new] / 0.45359237, "at": KNOWN["at"][:new]})
+    proposals = propose(ORDERS, weights, KNOWN.slice(0, known))
+    (weight,) = [one for one in proposals if one.column == "weight"]
+
+    assert (weight.theirs, weight.unit) == ("weight_lb", "lb")
+    assert "its name ends in 'lb'" in weight.because
+    assert mapping_of(proposals, "new-*.csv").units == {"weight": "lb"}
+
+
 def test_a_source_in_the_contract_s_own_words_needs_no_mapping():
     assert mapping_of(propose(ORDERS, KNOWN, KNOWN), "x") is None
     assert propose(ORDERS, pa.table({})) == ()
