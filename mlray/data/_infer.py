@@ -1,8 +1,8 @@
 """A first contract for a table that nobody has described: types, limits, codes, times and keys as they are found."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from mlray.data import sources
 from mlray.data._convert import convert, flat
 from mlray.data._pipeline import with_point
-from mlray.data._texts import parse_format
+from mlray.data._texts import EPOCHS, parse_format
 from mlray.data._units import known_units
 from mlray.errors import DataError
 from mlray.spec import Data, did_you_mean
 
-__all__ = ["Guess", "draft", "guess", "read_as", "sample"]
+__all__ = ["Guess", "draft", "guess", "read_as", "sample", "with_form"]
 
 ROWS = 200_000
 """Rows that are looked at: enough for every code that matters, and seconds at most."""
@@ -28,6 +28,8 @@ _FORMATS = (
     "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M",
     "%m/%d/%Y %I:%M %p", "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y%m%d", "%d %b %Y", "%b %d %Y", "%d-%m-%Y", "%d-%b-%Y",
 )  # fmt: skip
+_RECENT = (365 * 86_400, 230 * 365 * 86_400)
+"""Seconds since 1970 between which a number is taken for a time: from 1971 to about 2200."""
 _TYPES: tuple[tuple[str, Callable[[pa.DataType], bool]], ...] = (
     ("boolean", pa.types.is_boolean),
     ("integer", pa.types.is_integer),
@@ -76,10 +78,7 @@ def sample(path: Path, rows: int = ROWS, *, written: Mapping[str, str] = Mapping
 def guess(name: str, column: pa.Array) -> Guess:
     """Return what `column` looks like: its type as every value of it agrees, and what else a contract would say."""
     rows, nulls = len(column), column.null_count
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
-        column = column.cast(pa.string())
+    column = _plain(column)
     kind = next((kind for kind, test in _TYPES if test(column.type)), "")
     if not kind and not pa.types.is_string(column.type):
         return Guess(name, "", rows, nulls, 0)
@@ -93,6 +92,22 @@ def guess(name: str, column: pa.Array) -> Guess:
     ends = pc.min_max(there).as_py() if kind in ("integer", "number") and len(there) else {"min": None, "max": None}
     unit = unit_of(name) if kind in ("integer", "number") else ""
     return Guess(name, kind, rows, nulls, distinct, allowed, unit, form, comma, ends["min"], ends["max"])
+
+
+def with_form(found: Guess, column: pa.Array, forms: Iterable[str]) -> Guess:
+    """Return what `column` looks like where it may be a time in one of `forms`: the first that all its values are in.
+
+    These go before formats that are only usual, since 3/4/2013 is a day in March as well as one in April; times in
+    ISO 8601 need none.
+    """
+    if found.type == "timestamp" and not found.form:
+        return found
+    there = _plain(column).drop_null()
+    if pa.types.is_string(there.type):
+        trimmed = pc.utf8_trim_whitespace(there)
+        there = trimmed.filter(pc.not_equal(trimmed, ""))
+    form, _ = _formed(there, forms)
+    return replace(found, type="timestamp", form=form, comma=False) if form else found
 
 
 def read_as(column: pa.Array, found: Guess) -> pa.Array:
@@ -172,6 +187,15 @@ def unit_of(name: str) -> str:
     return known.get(word.lower(), "") if word.lower() != name.lower() else ""
 
 
+def _plain(column: pa.Array) -> pa.Array:
+    """Return values that are neither in a dictionary nor of a larger kind of text."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    return column
+
+
 def _of_text(column: pa.Array) -> tuple[str, str, bool, pa.Array]:
     """Return type, format, whether commas are decimal signs, and the values of a column of texts."""
     trimmed = pc.utf8_trim_whitespace(column.drop_null())
@@ -188,11 +212,28 @@ def _of_text(column: pa.Array) -> tuple[str, str, bool, pa.Array]:
         made, lost = convert(with_point(there), "number", where="")
         if lost is None:
             return "number", "", True, made
-    for form in _FORMATS:
+    form, made = _formed(there, _FORMATS)
+    return ("timestamp", form, False, made) if form else ("string", "", False, there)
+
+
+def _formed(there: pa.Array, forms: Iterable[str]) -> tuple[str, pa.Array]:
+    """Return the first of `forms` that all values of `there` are in, and their times; an empty one if there is none."""
+    for form in forms:
+        if form in EPOCHS and not _since_1970(there, form):
+            continue
         made = parse_format(there, form)
-        if made is not None and not made.null_count:
-            return "timestamp", form, False, made
-    return "string", "", False, there
+        if made is not None and len(made) and not made.null_count:
+            return form, made
+    return "", there
+
+
+def _since_1970(numbers: pa.Array, form: str) -> bool:
+    """Tell whether numbers are likely times in `form`: any number is one, but a small one is a count or a name."""
+    if not pa.types.is_integer(numbers.type) or not len(numbers):
+        return False
+    second = {"s": 1, "ms": 10**3, "us": 10**6}[EPOCHS[form]]
+    ends = pc.min_max(numbers).as_py()
+    return bool(_RECENT[0] * second <= ends["min"] and ends["max"] < _RECENT[1] * second)
 
 
 def _column(found: Guess) -> Mapping[str, object]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlray.data._convert import convert, flat
-from mlray.data._infer import Guess, guess, unit_of
+from mlray.data._infer import Guess, guess, unit_of, with_form
 from mlray.data._units import conversion, same_kind
 from mlray.data.contract import Contract
 from mlray.errors import DataError
@@ -58,14 +58,20 @@ def propose(contract: Contract, table: pa.Table, known: pa.Table | None = None) 
     """Return the likeliest place of each column of the contract in the raw rows `table` of a new source.
 
     `known` has rows in the contract's words, such as those of the dataset's head: with them, values count as well as
-    names, and units are found.
+    names, and units are found. What mappings of other sources say counts too: their names, and how they write times.
     """
-    wanted = dict(contract.data.columns)
+    wanted, forms = _learnt(contract)
     theirs = {name: guess(name, flat(table[name])) for name in table.column_names}
     if not theirs:
         return ()
     pairs = {
-        (ours, name): _Pair(ours, spec, found, flat(table[name]), None if known is None else _column(known, ours))
+        (ours, name): _Pair(
+            ours,
+            spec,
+            with_form(found, flat(table[name]), forms[ours]) if spec.type == "timestamp" else found,
+            flat(table[name]),
+            None if known is None else _column(known, ours),
+        )
         for ours, spec in wanted.items()
         for name, found in theirs.items()
     }
@@ -102,6 +108,20 @@ def mapping_of(
         encoding=written.get("encoding"),
         delimiter=written.get("delimiter"),
     )
+
+
+def _learnt(contract: Contract) -> tuple[dict[str, ColumnSpec], dict[str, tuple[str, ...]]]:
+    """Return the contract's columns with what mappings call them as synonyms, and the formats that mappings give."""
+    data = contract.data
+    columns, forms = dict(data.columns), {}
+    for ours, spec in data.columns.items():
+        # A name that is a column's own says nothing of another one, though a source may use it so.
+        names = [
+            name for one in data.mappings for name, its in one.rename.items() if its == ours and name not in columns
+        ]
+        columns[ours] = spec.model_copy(update={"synonyms": tuple(dict.fromkeys([*spec.synonyms, *names]))})
+        forms[ours] = tuple(dict.fromkeys(one.formats[ours] for one in data.mappings if ours in one.formats))
+    return columns, forms
 
 
 class _Pair:
@@ -151,11 +171,12 @@ class _Pair:
             return _overlap(column, known, self.because)
         if self.spec.type in ("integer", "number"):
             named = unit_of(self.found.name)
-            ours = self.spec.unit
-            if named and ours and same_kind(named, ours) and known is None:
+            alike = None if known is None else self._sizes(column, known, named)
+            # Too few values to compare say nothing against the name.
+            if alike is None and named and self.spec.unit and same_kind(named, self.spec.unit):
                 self._say_unit(named, f"its name ends in '{named}'")
                 return 0.8
-            return None if known is None else self._sizes(column, known, named)
+            return alike
         return None
 
     def _codes(self, column: pa.Array, allowed: Sequence[str], known: pa.Array | None) -> float:

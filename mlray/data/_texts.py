@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mlray.errors import DataError
 
-__all__ = ["check_format", "decoded", "parse_format", "plain_decimals", "plain_times", "whole_digits"]
+__all__ = ["EPOCHS", "check_format", "decoded", "parse_format", "plain_decimals", "plain_times", "whole_digits"]
 
 UTC = pa.timestamp("us", "UTC")
 _DIGITS = 18

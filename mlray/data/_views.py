@@ -58,6 +58,10 @@ class View:
         """Whether it shows digests, which need a secret."""
         return "hash" in self.treatments.values()
 
+    def shows(self, name: str) -> bool:
+        """Tell whether the reader sees column `name` as it is."""
+        return name not in self.treatments and (self.named is None or name in self.named)
+
     def apply(self, table: pa.Table) -> pa.Table:
         """Return the rows as the reader may see them, in their order; columns that are dropped are not there.
 

@@ -22,6 +22,7 @@ from mlray.data._pipeline import Step, unknown_columns
 from mlray.data._quality import RuleResult, RuleTally, tally
 from mlray.data._quarantine import Faults, repeated
 from mlray.data._rules import Rule
+from mlray.data._texts import EPOCHS
 from mlray.data._views import View
 from mlray.data.sources import SourceFile
 from mlray.errors import DataError, RequestError
@@ -164,6 +165,13 @@ class Contract:
         """Return the name of the column whose footer statistics are event times; empty where they are other times."""
         time, mapping = self.data.time, self._mapping(source)
         changed = time in mapping.values or time in mapping.formats or mapping.zone is not None
+        return "" if changed else self.their_name(source, time, columns)
+
+    def growing_time(self, source: str, columns: Sequence[str]) -> str:
+        """Return the name of the column whose highest value is the latest event time; empty where it need not be."""
+        time, mapping = self.data.time, self._mapping(source)
+        # The highest text may be the 31st of any month, where the day comes first. A zone keeps the order of times.
+        changed = time in mapping.values or mapping.formats.get(time, "unix") not in EPOCHS
         return "" if changed else self.their_name(source, time, columns)
 
     def as_written(self, file: Path | SourceFile, source: str) -> SourceFile:

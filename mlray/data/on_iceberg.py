@@ -79,6 +79,25 @@ class IcebergTable:
             for batch in _scan(table, self.place.ref if ref is None else ref, columns).to_arrow_batch_reader():
                 yield ours_rows(pa.Table.from_batches([batch]))
 
+    def highest(self, column: str) -> pa.Array | None:
+        """Return the highest value of `column` in the state that the place names, an array of one; no file is opened.
+
+        None where the manifests do not tell: of a text they keep only the beginning, some writers keep no bounds, and
+        rows that were deleted apart from their file still count in its bounds.
+        """
+        with self._open() as table:
+            scan = _scan(table, self.place.ref, None)
+            field = scan.projection().find_field(column)
+            kind = scan.projection().as_arrow().field(column).type
+            tasks = list(scan.plan_files())
+        if not (pa.types.is_temporal(kind) or pa.types.is_integer(kind)):
+            return None
+        whole = _tops([task.file for task in tasks if not task.delete_files], field)
+        partly = _tops([task.file for task in tasks if task.delete_files], field)
+        if not whole or partly is None or max(partly, default=max(whole)) > max(whole):
+            return None
+        return pa.array([max(whole)], pa.int32() if kind.bit_width == 32 else pa.int64()).cast(kind)
+
     def added(self, since: int, until: int | None = None) -> Iterator[pa.Table]:
         """Yield the rows appended after snapshot `since`, up to `until` or the newest.
 
@@ -195,6 +214,21 @@ def fitted(work: Any, schema: pa.Schema, *, drop: bool) -> None:
             update.move_first(schema.names[0])
             for before, name in zip(schema.names, schema.names[1:], strict=False):
                 update.move_after(name, before)
+
+
+def _tops(files: Sequence[Any], field: Any) -> list[int] | None:
+    """Return the upper bounds of a column in those `files` that have a value of it; None where one does not tell."""
+    from pyiceberg.conversions import from_bytes
+
+    tops: list[int] = []
+    for file in files:
+        bound = (file.upper_bounds or {}).get(field.field_id)
+        if bound is not None:
+            top: Any = from_bytes(field.field_type, bound)
+            tops.append(top)
+        elif (file.null_value_counts or {}).get(field.field_id) != file.record_count:
+            return None
+    return tops
 
 
 def _only_appended(table: Any, since: int, last: Any, place: Place) -> None:

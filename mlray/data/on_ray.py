@@ -17,7 +17,7 @@ from ray.data.datasource import Datasink, Datasource, ReadTask
 from mlray.data._fragments import Commit, Made, commit_made, write_rows
 from mlray.data._share import check_cpus
 from mlray.data.scan import Scanned, ScanPart, scan
-from mlray.data.snapshot import FragmentPart, Snapshot
+from mlray.data.snapshot import FragmentPart, Snapshot, check_columns
 from mlray.data.table import Table
 from mlray.errors import DataError, MlrayError
 from mlray.records import DatasetVersion
@@ -132,13 +132,7 @@ class _Version(Datasource):
         self, snapshot: Snapshot, columns: Sequence[str] | None, start: datetime | None, end: datetime | None
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        known = snapshot.version.columns
-        for name in columns or ():
-            if snapshot.version.column(name) is None:
-                raise DataError(
-                    f"{snapshot.version.name} has no column '{name}'.",
-                    remedy=f"It has {', '.join(column.name for column in known)}.",
-                )
+        check_columns(snapshot, columns)
         self.parts = [part for part in snapshot.parts() if _may_hold(part, start, end)]
         # Ray Data narrows this by the columns that later steps select.
         self._projection_map = None if columns is None else {name: name for name in columns}

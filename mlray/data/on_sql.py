@@ -23,7 +23,7 @@ from mlray.errors import DataError, MlrayError, UnavailableError
 from mlray.ids import digest_of
 from mlray.spec import SourceSpec
 
-__all__ = ["columns", "mark", "shape", "tables"]
+__all__ = ["columns", "highest", "mark", "shape", "tables"]
 
 ROWS = 250_000
 """Rows of one part: a few dozen megabytes, however large the table is."""
@@ -75,6 +75,15 @@ def mark(spec: SourceSpec, folder: Path, column: str) -> str:
             with closing(_engine(spec, folder).connect()) as connection:
                 row = connection.execute(statement).one()
     return ", ".join(str(value) for value in row)
+
+
+def highest(spec: SourceSpec, folder: Path, column: str) -> pa.Table:
+    """Return one row with the highest value of `column`, as `tables` would; errors as there."""
+    with _our_words(spec):
+        top: Any = sa.func.max(sa.column(column)).label(column)
+        statement = sa.select(top).select_from(_select(spec).subquery("q"))
+        read = _arrow if (spec.sql or "").startswith(_ADBC) else _rows
+        return pa.concat_tables(read(spec, folder, statement))
 
 
 def shape(spec: SourceSpec, folder: Path) -> str:

@@ -24,7 +24,7 @@ from mlray.records import DatasetVersion, Fragment
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FragmentPart", "Rows", "Snapshot", "View", "commit"]
+__all__ = ["FragmentPart", "Rows", "Snapshot", "View", "check_columns", "commit"]
 
 
 class View(Protocol):
@@ -32,6 +32,10 @@ class View(Protocol):
 
     def apply(self, table: pa.Table) -> pa.Table:
         """Return the rows as the reader may see them."""
+        ...
+
+    def shows(self, name: str) -> bool:
+        """Tell whether the reader sees column `name` as it is."""
         ...
 
 
@@ -44,7 +48,13 @@ class Snapshot:
 
     store: Store
     version: DatasetVersion
+    """With a view, without what statistics and ranges would tell of columns that it does not show as they are."""
     view: View | None = None
+
+    def __post_init__(self) -> None:
+        """Take from the version what the view withholds."""
+        if self.view is not None:
+            object.__setattr__(self, "version", _veiled(self.version, self.view))
 
     @classmethod
     def of(cls, store: Store, ref: str, view: View | None = None) -> "Snapshot":
@@ -55,12 +65,13 @@ class Snapshot:
         """Return one line for a person."""
         version = self.version
         view = ", as a view shows it" if self.view else ""
-        return f"Snapshot({version.name}: {version.rows:,} rows × {len(version.columns)} columns{view})"
+        return f"Snapshot({version.name}: {version.rows:,} rows × {len(self.schema)} columns{view})"
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns, as they are without a view."""
-        return pa.schema([pa.field(column.name, type_of(column.type)) for column in self.version.columns])
+        """The columns; with a view, as the view shows them."""
+        schema = pa.schema([pa.field(column.name, type_of(column.type)) for column in self.version.columns])
+        return self.view.apply(schema.empty_table()).schema if self.view else schema
 
     def to_arrow(
         self, columns: Sequence[str] | None = None, start: datetime | None = None, end: datetime | None = None
@@ -68,9 +79,11 @@ class Snapshot:
         """Return the rows, in the order of the fragments.
 
         Raises:
-            DataError: a column is unknown, or the version has no rows.
+            DataError: a column is unknown or withheld, or the version has no rows.
             StoreError: a file is missing or damaged.
         """
+        if self.view:
+            check_columns(self, columns)
         rows = self.store.read(self.version, columns, start, end)
         return self.view.apply(rows) if self.view else rows
 
@@ -171,11 +184,12 @@ class FragmentPart:
     @property
     def schema(self) -> pa.Schema:
         """Its columns; with a view, as the view shows them."""
-        schema = Snapshot(self.store, self.version).schema
-        return self.view.apply(schema.empty_table()).schema if self.view else schema
+        return Snapshot(self.store, self.version, self.view).schema
 
     def rows_at_once(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return all rows."""
+        if self.view:
+            check_columns(self, columns)
         rows = self.store.read_fragment(self.version, self.fragment, columns)
         return self.view.apply(rows) if self.view else rows
 
@@ -220,6 +234,28 @@ class FragmentPart:
             if columns is not None and set(columns) <= set(found)
             else (found if columns is None else None)
         )
+
+
+def check_columns(source: Snapshot | FragmentPart, columns: Sequence[str] | None) -> None:
+    """Raise DataError for the first of `columns` that the reader of a snapshot does not see, as for an unknown one."""
+    seen = source.schema.names
+    missing = next((name for name in columns or () if name not in seen), None)
+    if missing is not None:
+        raise DataError(f"{source.version.name} has no column '{missing}'.", remedy=f"It has {', '.join(seen)}.")
+
+
+def _veiled(version: DatasetVersion, view: View) -> DatasetVersion:
+    """Return the version without bounds of columns that a reader does not see as they are; its digest is of none."""
+    ranges: dict[str, Any] = {}
+    if version.key and not view.shows(version.key[0]):
+        ranges |= {"low": None, "high": None}
+    if version.time and not view.shows(version.time):
+        ranges |= {"first": None, "last": None}
+    return replace(
+        version,
+        fragments=tuple(replace(one, **ranges) for one in version.fragments) if ranges else version.fragments,
+        statistics={name: known for name, known in version.statistics.items() if view.shows(name)},
+    )
 
 
 def _as_stated(rows: pa.RecordBatch, inside: Mapping[str, str], kinds: Mapping[str, pa.DataType]) -> pa.RecordBatch:

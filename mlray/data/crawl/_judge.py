@@ -61,6 +61,8 @@ class Known(Record):
     remedy: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
     """What of that listing is not known, name → mark."""
+    untold: str = ""
+    """Why the latest event time is not known; empty where it is."""
 
     @property
     def newest(self) -> datetime | None:
@@ -98,6 +100,8 @@ class Sight:
     read: str = "footers"
     kind: str = "file"
     """What the things are: files, a table, or a topic."""
+    untold: str = ""
+    """Why nothing tells the latest event time, where it does not."""
     volume: Volume = NO_RULES
 
     @property
@@ -181,6 +185,8 @@ def judge(
     notes = [*(f"'{name}' is no column of the contract" for name in sight.unknown), *sight.volume.warned]
     if sight.aside and state is not SourceState.BREAKING:
         notes.append(_aside(sight))
+    if promise is not None and newest is None and state is not SourceState.BREAKING:
+        notes.append(f"freshness cannot be told: {sight.untold or 'no event time of it was seen'}")
     if newest is not None and (held is None or newest > held):
         notes.append("not ingested yet" if held is None else f"not ingested yet: what is after {_minute(held)}")
     if state is SourceState.BREAKING:
@@ -285,10 +291,10 @@ def learnt(known: Known, marks: Mapping[str, str], sight: Sight, contract: str) 
     if broken := _broken(sight):
         seen = compared(known, marks)
         refused = {name: marks[name] for name in (*seen.new, *seen.differing)}
-        return Known(listing, contract, known.things, known.columns, *broken, refused)
+        return Known(listing, contract, known.things, known.columns, *broken, refused, sight.untold)
     things = {name: sight.things.get(name) or known.things.get(name) or Thing(mark) for name, mark in marks.items()}
     columns = tuple(dict.fromkeys([*known.columns, *sight.unknown]))
-    return Known(listing, contract, things, columns)
+    return Known(listing, contract, things, columns, untold=sight.untold)
 
 
 def _latest(*moments: datetime | None) -> datetime | None:

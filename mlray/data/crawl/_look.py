@@ -90,13 +90,17 @@ def held_until(head: DatasetVersion | None) -> datetime | None:
 def _sight(glass: Glass, known: Known, marks: dict[str, str], files: dict[str, SourceFile], folder: Path) -> Sight:
     """Return what is in those files that have to be looked into; nothing is read where the listing is known."""
     if not glass.everything and known.contract == glass.contract.digest and known.listing == digest_of_listing(marks):
-        return Sight(trouble=known.trouble, remedy=known.remedy, read="nothing")
+        return Sight(trouble=known.trouble, remedy=known.remedy, read="nothing", untold=known.untold)
     seen = compared(known, marks)
     again = glass.everything or known.contract != glass.contract.digest
     names = list(marks) if again else [*seen.new, *seen.differing]
     spec = _spec(glass.contract.data, glass.lookup)
     if spec.kind != "files":  # there is one mark, and it is another than before
-        return look_into_rows(glass, spec, folder, *next(iter(marks.items()))) if names else Sight(read="nothing")
+        if not names:
+            return Sight(read="nothing")
+        name, mark = next(iter(marks.items()))
+        before = known.things.get(name) if known.contract == glass.contract.digest else None
+        return look_into_rows(glass, spec, folder, name, mark, before)
     with TemporaryDirectory() as aside:
         brought = [brought_here(files[name], Path(aside)) for name in names]
         return look_into(glass, [glass.contract.as_written(file, file.name) for file in brought], marks)

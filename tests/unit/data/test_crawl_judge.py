@@ -55,6 +55,19 @@ def test_a_source_of_which_nothing_new_came_becomes_stale():
     assert "1 minute ago" in later.because
 
 
+def test_a_promise_that_cannot_be_judged_is_told_at_each_look_and_no_promise_is_not():
+    seen = Sight({"t": Thing("1")}, untold="it keeps no bounds")
+    note = "freshness cannot be told: it keeps no bounds"
+    after = learnt(Known(), {"t": "1"}, seen, "contract")
+    assert note in told(Known(), {"t": "1"}, seen, promise=DAY).notes
+    assert note not in told(Known(), {"t": "1"}, seen).notes
+    assert (after.untold, Known.from_json(after.to_json())) == ("it keeps no bounds", after)
+    silent = told(after, {"t": "1"}, Sight(), promise=DAY).notes
+    assert silent == ("freshness cannot be told: no event time of it was seen",)
+    broken = told(Known(), {"t": "1"}, Sight(trouble="no column", untold="x"), promise=DAY)
+    assert broken.notes == ()
+
+
 @pytest.mark.parametrize(("rows", "odd"), [(10, True), (60, False), (100, False), (900, True)])
 def test_a_file_unlike_the_others_in_its_rows_is_a_change(rows, odd):
     usual = {f"day-{n}": thing(n, rows=100 + n) for n in range(8)}

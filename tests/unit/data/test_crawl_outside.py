@@ -9,13 +9,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import pyarrow as pa
 import pytest
 
-from mlray.data import Known, SourceState, Thing, look
+from mlray.data import Known, SourceState, Store, Thing, ingest, look, scan_here
 from mlray.data.crawl._judge import Sight, judge
-from mlray.spec import SourceSpec
+from mlray.spec import CrawlSpec, SourceSpec
 from tests.unit.data.kafka import TOPIC, Broker
-from tests.unit.data.samples import NOON, orders, spec, write
+from tests.unit.data.samples import LATER, NOON, orders, spec, write
 
 HOUR = timedelta(hours=1)
 COLUMNS = "at, 'order', shop, weight, gift, days_back"
@@ -130,6 +131,79 @@ def test_a_table_that_is_gone_is_unreachable(database, tmp_path):
     assert asked(tmp_path).verdict.state is SourceState.UNREACHABLE
 
 
+def changed(database, number, at, upd):
+    """Put in an order of the moment `at` that was changed at `upd`, or change when it was."""
+    database.execute(f"CREATE TABLE IF NOT EXISTS updated ({COLUMNS}, upd)")
+    database.execute('DELETE FROM updated WHERE "order" = ?', (number,))
+    database.execute("INSERT INTO updated VALUES (?, ?, 'north', 1.5, 1, 0, ?)", (at, number, upd))
+    database.commit()
+
+
+def updated(tmp_path, **more):
+    return spec(
+        source={"sql": f"sqlite:///{tmp_path}/shop.db", "table": "updated", "cursor": {"column": "upd"}},
+        lookups={},
+        **{"mappings": [], **more},
+    )
+
+
+def test_a_table_is_as_fresh_as_its_newest_event_whenever_rows_were_changed(database, tmp_path):
+    changed(database, 1, "2024-01-01 12:00:00", "2024-01-07 12:00:00")
+    data = updated(tmp_path, freshness="2 days")
+    before = look(data, tmp_path, None, now=NOON + HOUR)
+    assert (before.verdict.newest, before.verdict.notes) == (NOON, ("not ingested yet",))
+    head = ingest(
+        data, tmp_path, Store(tmp_path / "store"), until=LATER, now=NOON, run=scan_here, progress=lambda *_: None
+    )
+    changed(database, 1, "2024-01-01 12:00:00", "2024-01-08 12:00:00")
+    first = look(data, tmp_path, head, now=NOON + HOUR, known=before.known)
+    again = look(data, tmp_path, head, now=NOON + HOUR, known=first.known)
+    late = look(data, tmp_path, head, now=NOON + 72 * HOUR, known=again.known)
+    assert [one.verdict.notes for one in (first, again, late)] == [()] * 3
+    assert again.verdict.state is SourceState.UNCHANGED
+    assert late.verdict.because == "the newest row is of 2024-01-01 12:00, 3 days ago, and 2 days is promised"
+
+
+def test_only_the_cursor_that_is_declared_may_be_no_column_of_the_contract(database, tmp_path):
+    changed(database, 1, "2024-01-01 12:00:00", "2024-01-07 12:00:00")
+    database.execute("ALTER TABLE updated ADD COLUMN colour TEXT")
+    database.commit()
+    notes = look(updated(tmp_path), tmp_path, None, now=NOON).verdict.notes
+    assert notes == ("'colour' is no column of the contract", "not ingested yet")
+
+
+@pytest.mark.parametrize("prefix", ["", "adbc+"])
+@pytest.mark.parametrize(
+    ("times", "mapping", "newest"),
+    [
+        (("2024-01-01 12:00:00", "2024-01-01 11:00:00"), {}, NOON),
+        (("2024-01-01 07:00:00", "2024-01-01 06:00:00"), {"zone": "America/New_York"}, NOON),
+        ((1704110400, 1704106800), {"formats": {"at": "unix"}}, NOON),
+        (("01.01.2024", "31.12.2023"), {"formats": {"at": "%d.%m.%Y"}}, "need not be the latest"),
+        (("2024-01-01 12:00:00", "then"), {}, "the highest 'at' is no time"),
+        ((), {}, "there are no rows"),
+    ],
+    ids=["plain", "in a zone", "numbers", "in a form that does not grow", "no time", "empty"],
+)
+def test_the_newest_event_of_a_table_is_told_or_why_it_cannot_be(database, tmp_path, prefix, times, mapping, newest):
+    changed(database, 0, "2024-01-01", "2024-01-01")
+    database.execute("DELETE FROM updated")
+    database.commit()
+    for number, at in enumerate(times):
+        changed(database, number + 1, at, number)
+    data = updated(tmp_path, freshness="2 days", mappings=[{"files": "*", **mapping}])
+    source = data.origin.model_copy(update={"sql": f"{prefix}sqlite:///{tmp_path}/shop.db"})
+    data = data.model_copy(update={"source": source})
+    first = look(data, tmp_path, None, now=NOON, crawl=CrawlSpec(tolerance=1.0))
+    again = look(data, tmp_path, None, now=NOON, crawl=CrawlSpec(tolerance=1.0), known=first.known)
+    for verdict in (first.verdict, again.verdict):
+        told = [note for note in verdict.notes if note.startswith("freshness cannot be told: ")]
+        if isinstance(newest, str):
+            assert (verdict.newest, len(told), newest in told[0]) == (None, 1, True)
+        else:
+            assert (verdict.newest, told) == (newest, [])
+
+
 def test_a_download_is_made_only_when_the_headers_differ(tmp_path):
     folder = tmp_path / "served"
     asks = []
@@ -177,8 +251,61 @@ def test_an_iceberg_table_is_known_by_its_snapshot(tmp_path):
     assert asked(first.known).verdict.state is SourceState.BREAKING
 
 
-def asked_of(broker, known=None, **more):
-    return look(spec(source=broker.spec, lookups={}, mappings=[], **more), Path(), None, now=NOON, known=known)
+def lake(tmp_path, rows, **properties):
+    """Return an Iceberg table that holds `rows`, and the source that names it."""
+    from mlray.data.on_iceberg import IcebergTable
+    from mlray.data.sources._tables import place_of
+
+    (tmp_path / "lake").mkdir()
+    options = {"uri": f"sqlite:///{tmp_path}/lake/catalog.db", "warehouse": f"file://{tmp_path}/lake", "type": "sql"}
+    source = SourceSpec(iceberg="lake", table="shop.orders", options=options)
+    table = IcebergTable(place_of(source))
+    table.create(rows.schema)
+    with table.opened() as catalog, catalog.load_table("shop.orders").transaction() as work:
+        work.set_properties(**properties)
+    table.append(rows)
+    return table, source
+
+
+def test_an_iceberg_table_to_which_nothing_came_becomes_stale(tmp_path):
+    table, source = lake(tmp_path, orders({}, {"order": 2, "at": NOON + HOUR}))
+    data = spec(source=source, freshness="2 days")
+    first = look(data, tmp_path, None, now=NOON + HOUR)
+    late = look(data, tmp_path, None, now=NOON + 72 * HOUR, known=first.known)
+    table.append(orders({"order": 3, "at": NOON + 71 * HOUR}))
+    grown = look(data, tmp_path, None, now=NOON + 72 * HOUR, known=late.known)
+    assert [one.verdict.state.value for one in (first, late, grown)] == ["new", "stale", "new"]
+    assert (late.verdict.read, late.verdict.newest) == ("nothing", NOON + HOUR)
+    assert grown.verdict.newest == NOON + 71 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "mapping", "newest"),
+    [
+        (pa.timestamp("us"), {}, {}, NOON),
+        (pa.timestamp("us"), {}, {"zone": "America/New_York"}, NOON + 5 * HOUR),
+        (pa.date32(), {}, {}, NOON - 12 * HOUR),
+        (pa.string(), {}, {}, None),
+        (pa.timestamp("us", "UTC"), {"write.metadata.metrics.default": "counts"}, {}, None),
+    ],
+    ids=["without a zone", "in a zone", "days", "text", "without bounds"],
+)
+def test_the_bounds_in_manifests_tell_the_newest_event_or_that_they_do_not(tmp_path, kind, properties, mapping, newest):
+    rows = orders({}, {"order": 2, "at": NOON - 24 * HOUR})
+    _, source = lake(tmp_path, rows.set_column(0, "at", rows["at"].cast(kind)), **properties)
+    data = spec(source=source, freshness="2 days", mappings=[{"files": "*", **mapping}])
+    verdict = look(data, tmp_path, None, now=NOON).verdict
+    assert verdict.newest == newest
+    told = "freshness cannot be told: the bounds in its manifests do not tell the highest 'at'"
+    assert (told in verdict.notes) is (newest is None)
+
+
+def topic_of(broker, **more):
+    return spec(source=broker.spec, lookups={}, mappings=[], **more)
+
+
+def asked_of(broker, known=None, crawl=None, **more):
+    return look(topic_of(broker, **more), Path(), None, now=NOON, known=known, crawl=crawl)
 
 
 def test_a_topic_has_grown_or_is_another_one():
@@ -197,6 +324,45 @@ def test_a_topic_has_grown_or_is_another_one():
     sight = Sight({"topic": Thing(mark, rows=1)})
     known = Known(things={"topic": Thing("0: 5", rows=5)})
     assert judge("orders", known, {"topic": mark}, sight, now=NOON).state is SourceState.CHANGED
+
+
+def test_a_topic_to_which_nothing_came_becomes_stale():
+    topic = Broker()
+    topic.send({"at": NOON}, {"order": 2, "at": NOON - 24 * HOUR})
+    fresh = asked_of(topic, freshness="2 days")
+    late = look(topic_of(topic, freshness="1 hour"), Path(), None, now=NOON + 2 * HOUR, known=fresh.known)
+    assert (fresh.verdict.state, fresh.verdict.newest) == (SourceState.NEW, NOON)
+    assert (late.verdict.state, late.verdict.read) == (SourceState.STALE, "nothing")
+
+
+def test_newer_messages_of_older_events_do_not_make_a_topic_older():
+    topic = Broker()
+    topic.send({"at": NOON})
+    first = asked_of(topic, crawl=CrawlSpec(sample=1))
+    topic.send({"order": 2, "at": NOON - 24 * HOUR})
+    grown = asked_of(topic, first.known, crawl=CrawlSpec(sample=1))
+    again = asked_of(topic, grown.known, crawl=CrawlSpec(sample=1))
+    assert [one.verdict.state.value for one in (first, grown, again)] == ["new", "new", "unchanged"]
+    assert {one.verdict.newest for one in (first, grown, again)} == {NOON}
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [((), "there are no rows"), (({"at": "soon"},), "its newest messages have no event time that can be read")],
+)
+def test_a_topic_that_does_not_tell_its_newest_event_says_so(sent, why):
+    topic = Broker()
+    topic.send(*sent)
+    topic.producer.list_topics(TOPIC, timeout=10)
+    first = asked_of(topic, freshness="2 days", crawl=CrawlSpec(tolerance=1.0))
+    if sent:
+        assert first.verdict.state is SourceState.BREAKING
+        topic.send(*({"order": n, "at": NOON} for n in (2, 3)))
+        assert asked_of(topic, freshness="2 days").verdict.newest == NOON
+    else:
+        again = asked_of(topic, first.known, freshness="2 days")
+        assert [one.verdict.notes for one in (first, again)] == [(f"freshness cannot be told: {why}",)] * 2
+    assert first.known.untold == why
 
 
 def test_messages_that_the_contract_sets_aside_are_noticed():

@@ -11,7 +11,7 @@ from mlray.data._infer import draft, guess, sample, unit_of
 from mlray.data._lint import remarks
 from mlray.data._propose import mapping_of, propose
 from mlray.errors import DataError
-from mlray.spec import contract_text, parse_contract
+from mlray.spec import MappingSpec, contract_text, parse_contract
 from tests.unit.data.samples import spec
 
 CHANCE = np.random.default_rng(5)
@@ -185,9 +185,68 @@ def test_without_known_rows_names_and_words_still_tell():
     assert all(one.plain for name, one in proposals.items() if name != "weight")
 
 
+@pytest.mark.parametrize(("known", "new"), [(4, N), (N, 4), (19, 19)])
+def test_the_unit_of_a_name_counts_where_values_are_too_few_to_compare(known, new):
+    weights = pa.table({"weight_lb": WEIGHTS[:new] / 0.45359237, "at": KNOWN["at"][:new]})
+    proposals = propose(ORDERS, weights, KNOWN.slice(0, known))
+    (weight,) = [one for one in proposals if one.column == "weight"]
+
+    assert (weight.theirs, weight.unit) == ("weight_lb", "lb")
+    assert "its name ends in 'lb'" in weight.because
+    assert mapping_of(proposals, "new-*.csv").units == {"weight": "lb"}
+
+
 def test_a_source_in_the_contract_s_own_words_needs_no_mapping():
     assert mapping_of(propose(ORDERS, KNOWN, KNOWN), "x") is None
     assert propose(ORDERS, pa.table({})) == ()
+
+
+def written(form):
+    return pa.array([f"{time:{form}}" for time in KNOWN["at"].to_pylist()])
+
+
+def mapped(*mappings):
+    return Contract.compile(ORDERS.data.model_copy(update={"mappings": [MappingSpec(**one) for one in mappings]}))
+
+
+@pytest.mark.parametrize(
+    ("form", "column"),
+    [
+        ("%d.%m.%Y %H:%M", written("%d.%m.%Y %H:%M")),
+        ("%H Uhr, %d.%m.%y", written("%H Uhr, %d.%m.%y")),
+        ("%H:%M %d.%m.%y", written("%H:%M %d.%m.%y").dictionary_encode()),
+        ("%m/%d/%Y", pa.array(["3/4/2024", "4/4/2024"] * 50)),
+        ("unix_ms", pa.array([int(time.timestamp() * 1000) for time in KNOWN["at"].to_pylist()])),
+    ],
+    ids=["a usual one", "one of their own", "one in a dictionary", "one that may be read in two ways", "numbers"],
+)
+def test_what_the_mapping_of_another_source_says_counts_for_a_new_one(form, column):
+    contract = mapped({"files": "old-*.csv", "rename": {"wann": "at"}, "formats": {"at": form}})
+    (proposal,) = [one for one in propose(contract, pa.table({"wann": column})) if one.column == "at"]
+
+    assert (proposal.theirs, proposal.form) == ("wann", form)
+    assert proposal.confidence >= 0.5
+    mapping = mapping_of([proposal], "new-*.csv")
+    assert (mapping.rename, mapping.formats) == ({"wann": "at"}, {"at": form})
+    assert propose(ORDERS, pa.table({"wann": column})) == ()
+
+
+def test_a_learnt_format_is_not_pressed_on_what_is_no_such_time():
+    contract = mapped(
+        {"files": "old-*.csv", "formats": {"at": "unix"}}, {"files": "b.csv", "formats": {"at": "%d.%m.%Y"}}
+    )
+    small = {one.column: one for one in propose(contract, pa.table({"at": list(range(N))}))}
+    large = {one.column: one for one in propose(contract, pa.table({"at": pa.array([2**64 - 1] * N, pa.uint64())}))}
+    iso = {one.column: one for one in propose(contract, pa.table({"at": written("%Y-%m-%d")}))}
+
+    assert "at" not in {*small, *large}
+    assert iso["at"].plain
+
+
+def test_a_mapping_that_swaps_two_names_does_not_swap_them_for_others():
+    contract = mapped({"files": "old-*.csv", "rename": {"weight": "temp_inside", "temp_inside": "weight"}})
+
+    assert all(one.plain for one in propose(contract, KNOWN))
 
 
 def test_a_source_of_something_else_is_not_forced_into_the_contract():

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlray.clock import ManualClock
-from mlray.data import Store
+from mlray.data import Store, View
 from mlray.data._fragments import Commit
 from mlray.data.plan import Plan, col
 from mlray.data.plan._table import TableSink
@@ -45,6 +45,9 @@ def snapshot(table):
 
 class Masked:
     """A view without shops."""
+
+    def shows(self, name):
+        return name != "shop"
 
     def apply(self, rows):
         return rows.drop_columns("shop") if "shop" in rows.column_names else rows
@@ -136,6 +139,46 @@ def test_a_view_decides_what_is_seen(snapshot):
     assert Plan.of(seen).aggregate(["at"], rows="count").run().groups.num_rows == 30
     with pytest.raises(DataError, match="no column 'shop'"):
         Plan.of(seen).filter(col("shop") == "north").run()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda seen, asked: seen.to_arrow(asked),
+        lambda seen, asked: seen.to_pandas(asked),
+        lambda seen, asked: list(seen.batches(5, asked)),
+        lambda seen, asked: seen.parts()[0].rows_at_once(asked),
+        lambda seen, asked: list(seen.parts()[0].batches(asked)),
+    ],
+    ids=["arrow", "pandas", "batches", "part", "batches of a part"],
+)
+@pytest.mark.parametrize("asked", [["shop"], ["order", "shop"]])
+def test_a_column_that_a_view_drops_is_refused_as_one_that_is_not_there(snapshot, read, asked):
+    seen = Snapshot(snapshot.store, snapshot.version, Masked())
+    with pytest.raises(DataError, match=r"orders@v3 has no column 'shop'") as caught:
+        read(seen, asked)
+    assert "shop" not in caught.value.remedy
+    assert seen.schema.names == ["order", "at"]
+    assert repr(seen) == "Snapshot(orders@v3: 30 rows × 2 columns, as a view shows it)"
+
+
+def test_what_is_known_of_a_column_is_shown_only_where_its_values_are(table):
+    commit(orders(0, 10), table, time="at", key=["order"])
+    stored = table.store.version("orders", 1)
+    view = View({"order": "hash", "at": "mask"}, b"secret", ("order", "at", "shop"))
+    seen = Snapshot(table.store, stored, view)
+    (whole,), (veiled,) = stored.fragments, seen.version.fragments
+
+    assert set(stored.statistics) == {"order", "at", "shop"}
+    assert seen.version.statistics == {"shop": stored.statistics["shop"]}
+    assert (whole.low, whole.high, whole.first) == (0, 9, NOON)
+    assert (veiled.low, veiled.high, veiled.first, veiled.last) == (None, None, None, None)
+    assert seen.schema.field("order").type == pa.string()
+    assert table.store.verify(seen.version) == table.store.verify(stored)
+    assert table.store.version("orders", 1) == stored
+    later = seen.to_arrow(["shop"], start=NOON + timedelta(hours=8))
+    assert later.num_rows == 2
+    assert pickle.loads(pickle.dumps(seen)).version == seen.version
 
 
 def test_a_plan_that_goes_on_takes_no_part_that_was_written_for_who_sees_more(snapshot, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import mlray
 from mlray.clock import ManualClock
 from mlray.data.table import Table
-from mlray.errors import AccessDenied, NotFoundError
+from mlray.errors import AccessDenied, DataError, NotFoundError
 from tests.projects import small_project
 
 NOW = datetime(2024, 1, 21, tzinfo=UTC)
@@ -38,6 +38,17 @@ def test_a_tenant_sees_what_the_views_say_and_the_owner_all(project):
     assert project.rows("v1", "eve").to_arrow().equals(whole)
     with pytest.raises(AccessDenied, match="'carl'"):
         project.rows(tenant="carl")
+
+
+def test_a_tenant_is_not_told_of_values_that_are_withheld(project):
+    whole, ana = project.rows(), project.rows(tenant="ana")
+
+    with pytest.raises(DataError, match=r"orders@v1 has no column 'price'"):
+        ana.to_pandas(["price"])
+    assert set(whole.schema.names) - set(ana.schema.names) == {"price"}
+    assert {"shop", "price"} <= set(whole.version.statistics)
+    assert not {"shop", "price"} & set(ana.version.statistics)
+    assert project.space.store.verify(ana.version) == project.space.store.verify(whole.version)
 
 
 def test_versions_are_named_in_any_way_that_is_usual(project):
