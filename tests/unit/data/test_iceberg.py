@@ -3,6 +3,7 @@
 import sys
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlray.data import Store
@@ -154,3 +155,56 @@ def test_an_export_to_iceberg_is_a_mirror(table, place):
 
     assert told[0].startswith("iceberg://test/sales.orders snapshot ")
     assert IcebergTable(place).read().num_rows == 3
+
+
+def delete_apart(table, which, folder):
+    """Delete the first row of the data file with the `which`-th lowest bound by a file of positions, as Spark may."""
+    from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent, ManifestWriterV2
+    from pyiceberg.table.snapshots import Operation
+    from pyiceberg.table.update.snapshot import _FastAppendFiles
+
+    class Deletions(ManifestWriterV2):
+        def content(self):
+            return ManifestContent.DELETES
+
+    class Deleting(_FastAppendFiles):  # pyiceberg reads such files, and has no way of its own to write them
+        def new_manifest_writer(self, spec):
+            schema = self._transaction.table_metadata.schema()
+            return Deletions(spec, schema, self.new_manifest_output(), self._snapshot_id, "deflate")
+
+    with table.opened() as catalog:
+        found = catalog.load_table("sales.orders")
+        files = [task.file for task in found.scan().plan_files()]
+        file = sorted(files, key=lambda one: int.from_bytes(one.upper_bounds[1], "little"))[which]
+        place = folder / f"deletions-{which}.parquet"
+        pq.write_table(pa.table({"file_path": [file.file_path], "pos": [0]}), place)
+        path = {2147483546: file.file_path.encode()}
+        made = DataFile.from_args(
+            content=DataFileContent.POSITION_DELETES, file_path=f"file://{place}", file_format=FileFormat.PARQUET,
+            partition=file.partition, record_count=1, file_size_in_bytes=place.stat().st_size,
+            lower_bounds=path, upper_bounds=path,
+        )  # fmt: skip
+        made.spec_id = 0
+        with found.transaction() as work, Deleting(Operation.APPEND, work, found.io) as producer:
+            producer.append_data_file(made)
+
+
+def test_the_highest_value_is_told_from_the_manifests(place):
+    table = IcebergTable(place)
+    table.create(ROWS.schema)
+    assert table.highest("id") is None
+    table.append(ROWS)
+    table.append(pa.table({"id": [9], "shop": ["d"]}))
+    assert (table.highest("id").to_pylist(), table.highest("shop")) == ([9], None)
+    table.append(pa.table({"id": pa.nulls(2, pa.int64()), "shop": ["e", "f"]}))
+    assert table.highest("id").to_pylist() == [9]
+
+
+def test_deletions_apart_from_their_file_leave_the_highest_value_open_where_it_may_be_theirs(place, tmp_path):
+    table = IcebergTable(place)
+    table.append(ROWS)
+    table.append(pa.table({"id": [9], "shop": ["d"]}))
+    delete_apart(table, 0, tmp_path)
+    assert (table.highest("id").to_pylist(), table.read()["id"].to_pylist()) == ([9], [9, 2, 3])
+    delete_apart(table, 1, tmp_path)
+    assert (table.highest("id"), table.read()["id"].to_pylist()) == (None, [2, 3])
