@@ -19,9 +19,6 @@ pytestmark = [
     pytest.mark.ray,
     pytest.mark.slow,
     pytest.mark.usefixtures("ray_session"),
-    pytest.mark.skipif(
-        "MLRAY_UNPROVEN" not in os.environ, reason="not all of these have been seen to pass yet; set MLRAY_UNPROVEN=1"
-    ),
 ]
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import ray
 from ray import tune
 from ray.tune.schedulers import PopulationBasedTraining, TrialScheduler
-from ray.tune.search import Searcher
+from ray.tune.search import SearchAlgorithm, Searcher, SearchGenerator
 
 from mlray.clock import SystemClock
 from mlray.errors import InputError, UnavailableError
@@ -108,7 +108,7 @@ def run(job: Job, state: Sweep, *, folder: Path | None, progress: Progress, bega
         tune.Tuner(
             leased(trainable(job.function), hold),
             tune_config=tune.TuneConfig(
-                search_alg=_Asking(conductor),
+                search_alg=_Handing(_Asking(conductor)),
                 scheduler=scheduler,
                 num_samples=-1,
                 reuse_actors=job.reuse,
@@ -153,7 +153,8 @@ class _Conductor:
     def __init__(
         self, job: Job, state: Sweep, journal: Path | None, progress: Progress, now: Callable[[], float]
     ) -> None:
-        self.course = Course(state, job.reports, ends=job.ends, moving=moves(job.scheduler))
+        ends = {**_ends(job.scheduler), **job.ends}
+        self.course = Course(state, job.reports, ends=ends, moving=moves(job.scheduler))
         self.now = now
         self._job, self._state, self._progress, self._desk = job, state, progress, Desk()
         self._journal = journal
@@ -163,6 +164,10 @@ class _Conductor:
         self._allowed = self.slots
         if job.terms is not None:
             self._desk.claim(job.tenant, job.terms)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave everything behind: Tune pickles what names its trials' folders, for a resume that is not its own."""
+        return {}
 
     def ask(self, name: str) -> Any:
         """Return Tune's configuration of the next trial, None while there is no room, or Tune's word for the end."""
@@ -279,6 +284,38 @@ class _Asking(Searcher):
         """Restore nothing."""
 
 
+class _Handing(SearchAlgorithm):
+    """Tune's own `SearchGenerator` under another name: population based training refuses whatever has that one.
+
+    It takes it for a search that would learn from scores that belong to other parameters; ours knows (`moves`).
+    """
+
+    def __init__(self, asking: _Asking) -> None:
+        self._within: Any = SearchGenerator(asking)
+
+    @property
+    def total_samples(self) -> int:
+        return int(self._within.total_samples)
+
+    def add_configurations(self, experiments: Any) -> None:
+        self._within.add_configurations(experiments)
+
+    def next_trial(self) -> Any:
+        return self._within.next_trial()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        self._within.on_trial_result(trial_id, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:  # noqa: FBT001, FBT002
+        self._within.on_trial_complete(trial_id, result, error)
+
+    def is_finished(self) -> bool:
+        return bool(self._within.is_finished())
+
+    def set_finished(self) -> None:
+        self._within.set_finished()
+
+
 class _Stopping(tune.Stopper):
     """Tune's stopper: hears every result first, and ends trials, or all of them."""
 
@@ -296,6 +333,12 @@ class _Stopping(tune.Stopper):
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
+
+
+def _ends(scheduler: object) -> dict[str, float]:
+    """Return where a scheduler such as ASHA takes a trial for complete; nothing for one that does not tell."""
+    key, most = getattr(scheduler, "_time_attr", None), getattr(scheduler, "_max_t", None)
+    return {str(key): float(most)} if key and isinstance(most, int | float) else {}
 
 
 def _nodes() -> dict[str, Mapping[str, float]]:

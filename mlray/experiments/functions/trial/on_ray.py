@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 from ray import tune
-from ray.tune.trainable import wrap_function
+from ray.train._internal.session import get_session
+from ray.tune.trainable import FunctionTrainable, wrap_function
 
 from mlray.clock import SystemClock
-from mlray.errors import InputError
+from mlray.errors import InputError, UnavailableError
 from mlray.experiments.functions._course import CPU_SECONDS, ERROR, NODE, SECONDS
 from mlray.experiments.functions._needs import Needs
 from mlray.experiments.functions._reports import OURS
@@ -88,13 +89,23 @@ class _Leased(tune.Trainable):
         super().setup(self.config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take another configuration in the same process, where the trainable can."""
+        """Take another configuration in the same process.
+
+        Raises:
+            UnavailableError: the trainable cannot. Were that returned, Tune would give the trial up without a word to
+                its searcher; for an error it ends the process, and the trial is tried in another.
+        """
         self._let_go()
-        if self._failed:
-            return False
+        if self._failed and isinstance(self, FunctionTrainable):
+            # The thread that raised has ended, and its error was told: nobody is to wait for it and hear it again.
+            cast("Any", get_session()).training_started = False
         self._reset()
         self.config = _own(new_config)
-        return bool(super().reset_config(self.config))
+        if not super().reset_config(self.config):
+            raise UnavailableError(
+                "The process takes no other trial.", remedy="Let `reset_config` return True, or leave `reuse` out."
+            )
+        return True
 
     def _reset(self) -> None:
         self._desk = Desk()
