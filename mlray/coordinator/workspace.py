@@ -1,6 +1,6 @@
 """Where one project keeps its state, and how each part of it is opened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -133,7 +133,10 @@ class Workspace:
     @cached_property
     def plan(self) -> FeaturePlan:
         """The user's features."""
-        return FeaturePlan.from_file(self.spec.folder / self.spec.features if self.spec.features else None)
+        told = self.spec.features
+        if isinstance(told, Mapping):
+            return FeaturePlan.declared(told)
+        return FeaturePlan.from_file(self.spec.folder / told if told else None)
 
     @cached_property
     def prices(self) -> PriceBook:

@@ -184,6 +184,8 @@ def _whole(groups: Array, shares: Array, seed: int, y: Values | None) -> Array:
         rise = (2 * have * counts[group] + counts[group] ** 2).sum(axis=1) / shares
         part_of[group] = rise.argmin()
         have[part_of[group]] += counts[group]
-    for part in set(range(len(shares))) - set(part_of.tolist()):
-        part_of[order[-1]] = part  # a share smaller than every group gets the smallest
+    for part in sorted(set(range(len(shares))) - set(part_of.tolist())):
+        # A share smaller than every group gets the smallest that is not alone in its part.
+        taken = np.bincount(part_of, minlength=len(shares))
+        part_of[next(group for group in order[::-1] if taken[part_of[group]] > 1)] = part
     return part_of[number]

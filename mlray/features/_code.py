@@ -1,21 +1,25 @@
 """The user's feature file: run as a module from its text, so that a model can carry it; its errors named by line."""
 
 import difflib
+import inspect
 import linecache
 import traceback
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
 
 from mlray.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Feature", "load", "run"]
+__all__ = ["Feature", "load", "run", "takes_arrow"]
 
-Feature = Callable[["pd.DataFrame"], "pd.DataFrame"]
+Feature = Callable[[Any], Any]
+"""From a pandas DataFrame, or a pyarrow Table where its parameter says so, to one of either."""
 NAME = "features"
 
 
@@ -48,8 +52,18 @@ def load(source: str, file: str) -> Feature:
     )
 
 
-def run(feature: Feature, file: str, rows: "pd.DataFrame", offered: Sequence[str]) -> "pd.DataFrame":
-    """Return what the user's function makes of `rows`.
+def takes_arrow(feature: Feature) -> bool:
+    """Return whether the function asks for Arrow: its first parameter is annotated as `pa.Table`."""
+    try:
+        first = next(iter(inspect.signature(feature).parameters.values()), None)
+    except (TypeError, ValueError):
+        return False
+    said = "" if first is None else first.annotation
+    return (said if isinstance(said, str) else getattr(said, "__name__", "")).rpartition(".")[2] == "Table"
+
+
+def run(feature: Feature, file: str, rows: "pd.DataFrame | pa.Table", offered: Sequence[str]) -> "pd.DataFrame":
+    """Return what the user's function makes of `rows`, as a frame.
 
     Raises:
         DataError: the function failed (file and line named), or did not return one row per row.
@@ -59,20 +73,30 @@ def run(feature: Feature, file: str, rows: "pd.DataFrame", offered: Sequence[str
     try:
         made = feature(rows)
     except Exception as error:
-        missing = isinstance(error, KeyError) and error.args and error.args[0] not in rows.columns
+        missing = isinstance(error, KeyError) and _is_no_column(error, offered)
         columns = f"A request brings {', '.join(offered)}; nothing else is known before the event." if missing else ""
         problem = f"{_place(error, file)}: {_said(error)}"
         raise DataError(
             problem, remedy=columns or "The function must work on any rows, a single one as well."
         ) from error
+    if isinstance(made, pa.Table):
+        made = made.to_pandas()
     if not isinstance(made, pd.DataFrame):
-        raise DataError(f"{file}: `{NAME}` returned {type(made).__name__}.", remedy="Return a pandas DataFrame.")
+        raise DataError(
+            f"{file}: `{NAME}` returned {type(made).__name__}.", remedy="Return a pandas DataFrame or a pyarrow Table."
+        )
     if len(made) != len(rows):
         raise DataError(
             f"{file}: `{NAME}` returned {len(made)} rows for {len(rows)}.",
             remedy="Return one row of features per row, in the same order; do not filter here.",
         )
     return made
+
+
+def _is_no_column(error: KeyError, offered: Sequence[str]) -> bool:
+    # pandas says the name alone, pyarrow a sentence with it.
+    said = str(error.args[0]) if error.args else ""
+    return bool(said) and not any(said == name or f'"{name}"' in said for name in offered)
 
 
 def _place(error: Exception, file: str) -> str:

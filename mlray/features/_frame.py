@@ -10,7 +10,7 @@ from mlray.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame_of", "plain_features"]
+__all__ = ["frame_of", "plain_features", "typed"]
 
 
 def frame_of(table: pa.Table, columns: Sequence[str]) -> "pd.DataFrame":
@@ -22,14 +22,19 @@ def frame_of(table: pa.Table, columns: Sequence[str]) -> "pd.DataFrame":
     Raises:
         DataError: a column is missing.
     """
-    missing = next((name for name in columns if name not in table.column_names), None)
-    if missing is not None:
-        raise DataError(f"The rows have no column '{missing}'.", remedy=f"They have {', '.join(table.column_names)}.")
-    rows = table.select(columns)
+    rows = typed(table, columns)
     for place, field in enumerate(rows.schema):
         if field.nullable and (pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)):
             rows = rows.set_column(place, field.name, rows.column(place).cast(pa.float64()))
     return cast("pd.DataFrame", rows.to_pandas())
+
+
+def typed(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Return `columns` of `table` as Arrow has them; DataError where one is missing."""
+    missing = next((name for name in columns if name not in table.column_names), None)
+    if missing is not None:
+        raise DataError(f"The rows have no column '{missing}'.", remedy=f"They have {', '.join(table.column_names)}.")
+    return table.select(columns)
 
 
 def plain_features(rows: "pd.DataFrame") -> "pd.DataFrame":

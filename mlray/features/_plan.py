@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlray.errors import DataError, SpecError
-from mlray.features import _code, _encode
-from mlray.features._frame import frame_of, plain_features
+from mlray.features import _code, _encode, _formulas
+from mlray.features._frame import frame_of, plain_features, typed
 from mlray.ids import Json, digest_of
 
 if TYPE_CHECKING:
@@ -37,11 +37,27 @@ class Matrix:
 
 @dataclass(frozen=True)
 class FeaturePlan:
-    """What is done to rows before a model sees them: the user's function, or the columns as they are."""
+    """What is done to rows before a model sees them: the user's function, formulas, or the columns as they are."""
 
     source: str | None
     """The text of the user's file; None uses every column, a time as its hour and weekday."""
     file: str = "features.py"
+    formulas: tuple[tuple[str, str], ...] = ()
+    """Feature and formula, such as `("speed", "distance / air_time")`; they make features in place of a file."""
+
+    @classmethod
+    def declared(cls, formulas: Mapping[str, str]) -> Self:
+        """Return the plan that makes each feature by its formula over the columns of a row.
+
+        A formula has columns, numbers, texts, `+ - * / // % **`, comparisons, `and or not`, `in [...]`, `is None`,
+        `x if c else y`, and pyarrow's kernels that work row by row, by name.
+
+        Raises:
+            SpecError: a formula cannot be read, or names no such kernel.
+        """
+        made = tuple((str(name), str(text)) for name, text in formulas.items())
+        _formulas.check(made)
+        return cls(None, "features", made)
 
     @classmethod
     def from_file(cls, path: Path | None) -> Self:
@@ -63,8 +79,15 @@ class FeaturePlan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the code."""
-        return digest_of({"source": self.source})
+        """SHA-256 of the code, or of the formulas."""
+        return digest_of(self.content)
+
+    @property
+    def content(self) -> dict[str, Json]:
+        """What makes the features, as JSON values."""
+        # A plan without formulas keeps the digest that it had before there were any.
+        declared: dict[str, Json] = {"formulas": [list(each) for each in self.formulas]} if self.formulas else {}
+        return {"source": self.source, **declared}
 
     def frame(self, table: pa.Table, columns: Sequence[str]) -> "pd.DataFrame":
         """Return the features of `table` as the user's function makes them from `columns`, before encoding.
@@ -72,10 +95,13 @@ class FeaturePlan:
         Raises:
             DataError: a column is missing, or the user's function failed or did not return one row per row.
         """
-        rows = frame_of(table, columns)
+        if self.formulas:
+            return _formulas.computed(self.formulas, table, columns)
         if self.source is None:
-            return plain_features(rows)
-        return _code.run(_code.load(self.source, self.file), self.file, rows, columns)
+            return plain_features(frame_of(table, columns))
+        function = _code.load(self.source, self.file)
+        rows = typed(table, columns) if _code.takes_arrow(function) else frame_of(table, columns)
+        return _code.run(function, self.file, rows, columns)
 
     def fit(self, table: pa.Table, request_columns: Sequence[str]) -> "Fitted":
         """Return the plan with the vocabularies of the text features of `table`, the training rows.
@@ -208,7 +234,9 @@ class Fitted:
         Raises:
             DataError: the digest does not match what was read.
         """
-        plan = FeaturePlan(cast("str | None", data["source"]), cast("str", data["file"]))
+        formulas = cast("list[list[str]]", data.get("formulas", []))
+        made = tuple((name, text) for name, text in formulas)
+        plan = FeaturePlan(cast("str | None", data["source"]), cast("str", data["file"]), made)
         columns = tuple(
             _encode.Encoding.from_json(column) for column in cast("list[dict[str, Json]]", data["features"])
         )
@@ -222,7 +250,7 @@ class Fitted:
 
     def _content(self) -> dict[str, Json]:
         return {
-            "source": self.plan.source,
+            **self.plan.content,
             "file": self.plan.file,
             "request_columns": list(self.request_columns),
             "features": [column.to_json() for column in self.columns],

@@ -178,6 +178,10 @@ def _column_of(name: str, column: pa.ChunkedArray) -> NumberColumn | TextColumn:
     return NumberColumn(kind, centre, scale, edges, int(ranks[0]), int(ranks[-1]))
 
 
+_FARTHEST = 1e30
+"""Widths at which a reference's value may lie from the centre; later ones may lie eight decades beyond that."""
+
+
 def _scale(finite: npt.NDArray[np.float64], centre: float) -> float:
     if len(finite):
         for share in _WIDTHS:
@@ -185,7 +189,10 @@ def _scale(finite: npt.NDArray[np.float64], centre: float) -> float:
                 low, high = np.quantile(finite, share)
                 width = float(high - low)
             if 1.0 / _WIDEST < width < _WIDEST:
-                return 1.0 / width
+                # The farthest value is to have a cell too: cells are single precision, which ends at 3e38.
+                with np.errstate(over="ignore"):
+                    farthest = float(np.abs(finite - centre).max())
+                return min(1.0 / width, _FARTHEST / farthest) if 0.0 < farthest < np.inf else 1.0 / width
     return 1.0 / min(max(abs(centre), 1.0), _WIDEST)
 
 

@@ -6,6 +6,7 @@ from mlray.spec._contracts import ContractFile, parse_contract, read_contract
 from mlray.spec._domains import read_domains
 from mlray.spec._files import check_sources
 from mlray.spec._forms import Domain
+from mlray.spec._formula import parse as parse_formula
 from mlray.spec._model import (
     Access,
     BudgetSpec,
@@ -79,6 +80,7 @@ __all__ = [
     "json_schema",
     "model_of",
     "parse_contract",
+    "parse_formula",
     "read_contract",
     "read_domains",
     "read_spec",

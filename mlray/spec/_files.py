@@ -29,7 +29,7 @@ def check_sources(spec: ProjectSpec) -> None:
 
 
 def _features(spec: ProjectSpec) -> Iterator[Finding]:
-    if spec.features is None:
+    if not isinstance(spec.features, str):
         return
     path = ("features",)
     file = spec.folder / spec.features

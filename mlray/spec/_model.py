@@ -13,6 +13,7 @@ from mlray.clock import parse_duration
 from mlray.spec._crawl import CrawlSpec, NotifySpec, Schedule
 from mlray.spec._data import ColumnSpec, Data, LookupSpec, MappingSpec, Target
 from mlray.spec._forms import Choice, Day, Duration, Money, Name, Part, Range, Share, Wrong, complain
+from mlray.spec._formula import columns_of
 from mlray.spec._sharing import Claim, Sharing
 from mlray.spec._terms import Modes, QualityRule
 from mlray.spec._training import BINARY_METRICS, CLASSES, Model
@@ -206,8 +207,10 @@ class ProjectSpec(Part):
     mode: Literal["suggest", "auto"] = "auto"
     """`suggest` writes decisions down and leaves it to a person to act."""
     data: Data
-    features: str | None = None
-    """A Python file with a function `features(rows)`; without it every column known before is used as it is."""
+    features: str | dict[Name, str] | None = None
+    """A Python file with a function `features(rows)`, or feature → formula such as `speed: distance / air_time`.
+
+    Without it every column known before is used as it is."""
     model: Model = Model()
     gates: Gates = Gates()
     serving: Serving = Serving()
@@ -249,10 +252,26 @@ class ProjectSpec(Part):
                 value,
                 f"with drift.every {every} and model.window {window}, a fresh challenger has nothing to learn from",
             )
+        yield from self._formulas()
         sources = (self.data.table, *self.data.lookups)
         for name in self.crawl.sources if self.crawl else ():
             if name not in sources:
                 yield ("crawl", "sources", name), name, f"no source has that name; {did_you_mean(name, sources)}"
+
+    def _formulas(self) -> Iterator[Wrong]:
+        known = self.data.request_columns
+        for feature, text in self.features.items() if isinstance(self.features, Mapping) else ():
+            try:
+                named = columns_of(text)
+            except ValueError as error:
+                yield ("features", feature), text, str(error)
+                continue
+            for name in named:
+                if name in known:
+                    continue
+                late = name in self.data.all_columns
+                why = "is known only afterwards" if late else f"is no column; {did_you_mean(name, known)}"
+                yield ("features", feature), text, f"'{name}' {why}"
 
     @property
     def root(self) -> Path:

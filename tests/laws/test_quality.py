@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlray.evaluation import coded, label_problems
@@ -15,6 +15,7 @@ words = st.lists(st.none() | st.sampled_from(["a", "b", "c", "long word", ""]), 
 
 
 @given(values=numbers | words, cut=st.integers(0, 200))
+@example(values=[0.0, 0.0, 0.0, 4.0, 1.1754943508222875e-38], cut=0)
 def test_every_value_is_in_one_bar_and_parts_are_described_as_the_whole(values, cut):
     kind = pa.string() if any(isinstance(value, str) for value in values) else pa.float64()
     rows = pa.table({"c": pa.array(values, kind)})

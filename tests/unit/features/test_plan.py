@@ -1,6 +1,7 @@
 """Feature plans: fitted once, applied to rows by themselves, carried as JSON."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -269,3 +270,112 @@ def test_parts_with_other_features_are_refused():
     code = of("rows[['shop']] if rows['count'].iloc[0] > 1 else rows[['weight']]")
     with pytest.raises(DataError, match="the difference is shop, weight"):
         plan(code).fit_parts([rows().slice(0, 1), rows().slice(2, 1)], COLUMNS)
+
+
+DECLARED = {
+    "shop": "shop",
+    "per_piece": "weight / count",
+    "hour": "hour(at)",
+    "rest": "-7 % count + 7 // count",
+    "power": "count ** 2 - +count",
+    "heavy": "1 if weight > 1.5 and not count >= 8 else 0",
+    "north": "shop in ['north'] or (shop not in ['south', 'north'])",
+    "missing": "weight is None",
+    "known": "(weight is not None) & ~(count < 2) | (count == 1)",
+    "between": "1 < count <= 4",
+    "other": "count != 4",
+    "rounded": "round(weight, ndigits=1)",
+    "one": "1",
+}
+
+
+def test_features_may_be_declared_as_formulas():
+    made = FeaturePlan.declared(DECLARED).fit(rows(), COLUMNS).apply(rows())
+    found = dict(zip(made.names, made.values.T.tolist(), strict=True))
+    assert found.pop("shop")[:2] == [0.0, 1.0]
+    nan = pytest.approx(float("nan"), nan_ok=True)
+    assert found == {
+        "per_piece": [0.5, 0.5, nan, 0.5],
+        "hour": [12, 12, 12, 12],
+        "rest": [1 + 3, 1 + 1, 0 + 7, 1 + 0],
+        "power": [2, 12, 0, 56],
+        "heavy": [0, 1, nan, 0],
+        "north": [1, 0, 1, 1],
+        "missing": [0, 0, 1, 0],
+        "known": [1, 1, 1, 1],
+        "between": [1, 1, 0, 0],
+        "other": [1, 0, 1, 1],
+        "rounded": [1, 2, nan, 4],
+        "one": [1, 1, 1, 1],
+    }
+
+
+def test_declared_features_survive_json_text_and_are_the_same_in_parts():
+    plan = FeaturePlan.declared(DECLARED)
+    whole = plan.fit(rows(), COLUMNS)
+    again = Fitted.from_json(json.loads(json.dumps(whole.to_json())))
+    assert again == whole
+    assert plan.fit_parts([rows().slice(0, 1), rows().slice(1)], COLUMNS) == whole
+    np.testing.assert_array_equal(again.apply(rows()).values, whole.apply(rows()).values)
+    assert FeaturePlan.declared({"x": "count"}).digest != FeaturePlan.declared({"x": "weight"}).digest
+    assert FeaturePlan(None).digest == FeaturePlan(None, formulas=()).digest
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("weight /", "cannot be read"),
+        ("lambda: 1", "has no place in a formula"),
+        ("weight.real", "has no place in a formula"),
+        ("weight.__class__()", "is no name of a function"),
+        ("hour(**{})", "has no place in a formula"),
+        ("'x' * " * 400 + "1", "letters"),
+        ("hours(at)", "did you mean 'hour'?"),
+        ("cumulative_sum(weight)", "does not work row by row"),
+        ("random(4)", "does not work row by row"),
+    ],
+)
+def test_a_formula_that_cannot_be_is_refused(formula, said):
+    with pytest.raises(SpecError, match=re.escape(said)):
+        FeaturePlan.declared({"x": formula})
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("late", "'late', which no request brings"),
+        ("weigth * 2", "Did you mean 'weight'?"),
+        ("shop * 2", "cannot be computed"),
+        ("at", "is a time"),
+        ("hour(at, at)", "cannot be computed"),
+        ("weight is 1", "`is` asks for None only"),
+        ("[weight]", "stands where a value should"),
+    ],
+)
+def test_a_formula_that_does_not_fit_the_rows_is_named(formula, said):
+    with pytest.raises(DataError, match=re.escape(said)):
+        FeaturePlan.declared({"x": formula}).fit(rows(), COLUMNS)
+
+
+ON_ARROW = """\
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def features(rows: {kind}) -> pa.Table:
+    return pa.table({{"shop": rows["shop"], "per_piece": pc.divide(rows["weight"], rows["count"]), "hour": pc.hour(rows["at"])}})
+"""
+
+
+@pytest.mark.parametrize("kind", ["pa.Table", "'pa.Table'", "'pyarrow.Table'"])
+def test_a_function_that_asks_for_arrow_gets_it(kind):
+    made = fitted(ON_ARROW.format(kind=kind)).apply(rows())
+    same = fitted().apply(rows())
+    assert made.names == ("shop", "per_piece", "hour")
+    for name in made.names:
+        np.testing.assert_array_equal(made.values[:, made.names.index(name)], same.values[:, same.names.index(name)])
+
+
+def test_a_column_that_no_request_brings_is_told_to_a_function_on_arrow_too():
+    with pytest.raises(DataError, match="nothing else is known before the event"):
+        fitted(ON_ARROW.format(kind="pa.Table").replace('rows["weight"]', 'rows["late"]'))
