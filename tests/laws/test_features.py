@@ -97,3 +97,27 @@ def test_parts_in_any_order_teach_what_all_rows_teach(rows, cuts, plan, data):
     merged = reduce(Partial.merge, others, first)
     assert merged.finish().digest == whole.digest
     assert pickle.loads(pickle.dumps(merged)) == merged
+
+
+FORMULAS = {
+    "ratio": "x / y",
+    "rest": "y % 7 + y // 7",
+    "sign": "1 if x > 0 else -1",
+    "word": "word",
+    "known": "(word is not None) and not word in ['a']",
+    "root": "sqrt(abs(x))",
+}
+
+
+@given(
+    x=st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1, max_size=20),
+    data=st.data(),
+)
+def test_a_declared_feature_is_the_same_in_a_batch_and_alone(x, data):
+    y = data.draw(st.lists(st.integers(-1000, 1000), min_size=len(x), max_size=len(x)))
+    words = data.draw(st.lists(st.none() | st.sampled_from("abc"), min_size=len(x), max_size=len(x)))
+    table = pa.table({"x": pa.array(x, pa.float64()), "y": y, "word": pa.array(words, pa.string())})
+    fitted = FeaturePlan.declared(FORMULAS).fit(table, ["x", "y", "word"])
+    batch = fitted.apply(table).values
+    for place in range(len(x)):
+        np.testing.assert_allclose(fitted.apply(table.slice(place, 1)).values[0], batch[place], rtol=1e-6)

@@ -198,3 +198,18 @@ def test_batches_come_as_tensors(snapshot):
     assert [len(batch["order"]) for batch in tensors] == [128, 128, 44]
     assert tensors[0]["price"].dtype == torch.float64
     assert int(sum(batch["order"].sum() for batch in tensors)) == sum(range(300))
+
+
+def test_joins_and_sorts_that_need_a_shuffle_are_rays(snapshot, table):
+    import ray
+
+    prices = ray.data.from_arrow(pa.table({"price": [float(price) for price in range(7)], "grade": list("gfedcba")}))
+    joined = snapshot.to_ray().join(prices, join_type="inner", num_partitions=2, on=("price",)).sort(["grade", "order"])
+    version = commit(joined, Table(table.store, "graded"), source="orders and grades")
+    rows = Snapshot(table.store, version).to_arrow()
+    assert rows.num_rows == 300
+    assert rows["grade"].to_pylist() == sorted(rows["grade"].to_pylist())
+    assert set(zip(rows["price"].to_pylist(), rows["grade"].to_pylist(), strict=True)) == {
+        (float(place), grade) for place, grade in enumerate("gfedcba")
+    }
+    assert version.fragments[0].source == "orders and grades"

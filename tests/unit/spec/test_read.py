@@ -218,6 +218,21 @@ def test_a_fault_is_told_with_line_value_and_what_would_be_right(faults, old, ne
             "16: data.mappings[0].values.channel.internet is 'webb'; 'channel' does",
         ),
         (
+            "features: features.py",
+            "features: {heavy: wieght > 2}",
+            "2: features.heavy is 'wieght > 2'; 'wieght' is no column; did you mean 'weight'?",
+        ),
+        (
+            "features: features.py",
+            "features: {back: returned}",
+            "2: features.back is 'returned'; 'returned' is known only afterwards",
+        ),
+        (
+            "features: features.py",
+            "features: {cold: temp >}",
+            "2: features.cold is 'temp >'; it cannot be read: invalid syntax",
+        ),
+        (
             "values: {channel:",
             "values: {canal:",
             "16: data.mappings[0].values.canal is {internet: web}; for 'canal' no",
