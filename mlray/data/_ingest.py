@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
+from time import perf_counter
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +20,7 @@ from mlray.data._land import Landing
 from mlray.data._land import given as given_rows
 from mlray.data._lend import Lender, lent_rows
 from mlray.data._lookups import LookupRows, read_lookup
+from mlray.data._pace import rate
 from mlray.data._quarantine import quarantine, repeats
 from mlray.data._updates import Update, in_words, update_of
 from mlray.data.contract import Contract
@@ -191,9 +193,11 @@ class _Ingestion:
     def _scan(self, parts: Sequence[ScanPart], lender: Lender) -> list[Scanned]:
         self.progress(0, len(parts), "reading")
         found: dict[str, Scanned] = {}
+        began, rows = perf_counter(), 0
         for one in self.run(parts):
             found[one.source] = one
-            self.progress(len(found), len(parts), one.source)
+            rows += one.set_aside.num_rows + (one.fragment.rows if one.fragment else 0)
+            self.progress(len(found), len(parts), f"{one.source}, {rate(rows, perf_counter() - began)}")
         ordered: list[Scanned] = []
         for part in parts:
             ordered.append(self._without_repeats(part, found[part.source], ordered, lender))
