@@ -1,5 +1,6 @@
 """A project's sweeps: begun, taken up again, and looked at."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import TYPE_CHECKING
 from mlray.clock import parse_duration
 from mlray.coordinator.rows import quiet
 from mlray.errors import InputError, OverBudget
-from mlray.ids import new_id
 from mlray.ports import Progress
 from mlray.project._crawled import Crawled
 from mlray.records import DatasetVersion, Experiment, Spend
@@ -68,8 +68,10 @@ class Swept(Crawled):
         else:
             path, dataset, before = self._interrupted(resume)
             asked = Asked(dataset, trials or before, seconds, money, path)
-        key, now = new_id("sweep-work"), self._clock.now()
+        now = self._clock.now()
         journal = self.sweeps_folder / f"{asked.name}.jsonl"
+        works = self._works(asked.name)
+        key = f"sweep-work:{asked.name}:{len(works) + 1}"
         past = spent(journal)  # by whoever ran it before, who has paid it
         self._reserve(key, now)
         try:
@@ -81,10 +83,41 @@ class Swept(Crawled):
                 because = f"the sweep did not end: {type(error).__name__}"
                 release(self.space.journal, key, because=because, at=now)
             else:
+                self._settle_the_killed(works, past, now)
                 settle(self.space.journal, key, self._spend(past, told, now))
             raise
+        self._settle_the_killed(works, past, now)
         settle(self.space.journal, key, self._spend(past, (spent(journal)[0], experiment.spend), now))
         return experiment
+
+    def _works(self, name: str) -> Mapping[str, Spend | None]:
+        """Return what was promised for the sweep so far: work → what it cost, None where nobody has said."""
+        from mlray.costs.budget import PROMISE, RELEASE, SPEND
+
+        prefix = f"sweep-work:{name}:"
+        works: dict[str, Spend | None] = {}
+        nothing = Spend("", self.spec.project, "sweep", Decimal(0), "USD", self._clock.now(), 0.0, {})
+        for entry in self.space.journal.entries(subject=self.spec.project):
+            work = str(entry.data.get("work", ""))
+            if not work.startswith(prefix):
+                continue
+            if entry.kind == PROMISE:
+                works.setdefault(work, None)
+            elif entry.kind == RELEASE:
+                works[work] = nothing
+            elif entry.kind == SPEND:
+                works[work] = Spend.from_json({key: value for key, value in entry.data.items() if key != "work"})
+        return works
+
+    def _settle_the_killed(self, works: Mapping[str, Spend | None], past: tuple[float, Decimal], now: datetime) -> None:
+        """Pay for what earlier processes of the sweep did up to `past` and were killed before they could settle."""
+        from mlray.costs import settle
+
+        paid = [spend for spend in works.values() if spend is not None]
+        before = (sum(spend.seconds for spend in paid), sum((spend.amount for spend in paid), Decimal(0)))
+        for work in [work for work, spend in works.items() if spend is None]:
+            settle(self.space.journal, work, self._spend(before, past, now))
+            before = past
 
     def _interrupted(self, name: str) -> tuple[Path, DatasetVersion, int]:
         """Return the journal of a sweep over this project's rows, the version it began with, and its trials."""

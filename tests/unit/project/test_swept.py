@@ -1,5 +1,8 @@
 """What a project pays for its sweeps. They run in threads here: what they cost is the same without a Ray."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +17,7 @@ from mlray.experiments import read, sweep_here
 from tests.projects import small_project
 
 NOW = datetime(2024, 1, 21, tzinfo=UTC)
+ROOT = Path(__file__).parents[3]
 
 
 class Threads:
@@ -95,3 +99,39 @@ def test_a_sweep_that_was_refused_costs_nothing_and_gives_its_money_back(project
             other.sweep(resume=found.id)
         assert paid(other) == before
         assert len(other.journal(kind="release")) == 1
+
+
+KILLED = """
+import os, signal, sys
+import mlray
+from mlray.clock import ManualClock
+from tests.unit.project.test_swept import NOW, Threads
+
+class Killed(Exception):
+    def __init__(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+import mlray.experiments.on_ray
+engine = Threads()
+engine.fault = Killed
+mlray.experiments.on_ray.sweep_on_ray = engine
+mlray.Project.connect = lambda self: None
+with mlray.open(sys.argv[1], clock=ManualClock(NOW)) as project:
+    project.sweep()
+"""
+
+
+def test_what_a_killed_process_did_is_paid_by_whoever_takes_the_sweep_up(project):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(project.folder)], check=False, cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert paid(project) == []
+    assert len(project.journal(kind="promise")) == 1
+    before = worth(project)
+    assert before[0] > 0
+    found = project.sweep(resume=journal_of(project).stem, trials=3)
+    assert len(found.trials) == 3
+    ours, theirs = sorted(paid(project), key=lambda spend: spend == near(before))
+    assert theirs == near(before)
+    assert (ours[0] + theirs[0], ours[1] + theirs[1]) == near(worth(project))
+    project.sweep(resume=journal_of(project).stem, trials=3)
+    assert len(paid(project)) == 3
