@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mlray.records import DataProfile, Finding, Interval, LabelQuality
+from mlray.records import DataProfile, Finding, Interval, LabelQuality, Repetition
 
 
 def profile(*findings):
@@ -30,3 +30,8 @@ def test_a_profile_says_in_one_line_what_is_grave(findings, told):
 def test_rows_named_are_those_of_both_answers():
     found = LabelQuality(100, Interval(0.8, 0.7, 0.9), wrongly_true=3, wrongly_false=4, noise=0.07, trusted=True)
     assert found.named == 7
+
+
+def test_a_holdout_is_judged_where_there_are_rows_before_and_in_it():
+    told = [Repetition(rows=10, repeated=0, contradicting=0, held=held).judged for held in (0, 4, 10)]
+    assert told == [False, True, False]

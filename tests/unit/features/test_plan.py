@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mlray.errors import DataError, SpecError
-from mlray.features import FeaturePlan, Fitted
+from mlray.features import FeaturePlan, Fitted, _code
 
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)
 COLUMNS = ["at", "shop", "weight", "count"]
@@ -379,3 +379,7 @@ def test_a_function_that_asks_for_arrow_gets_it(kind):
 def test_a_column_that_no_request_brings_is_told_to_a_function_on_arrow_too():
     with pytest.raises(DataError, match="nothing else is known before the event"):
         fitted(ON_ARROW.format(kind="pa.Table").replace('rows["weight"]', 'rows["late"]'))
+
+
+def test_what_has_no_signature_does_not_ask_for_arrow():
+    assert not _code.takes_arrow(max)

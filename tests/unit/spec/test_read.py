@@ -442,3 +442,10 @@ def test_what_only_follows_from_a_fault_in_a_space_is_not_told(write):
         "26: model.trainers.xgboost.booster.choices[0]",
         "29: model.trainers.pkg.part:Own.alpha: too many",
     ]
+
+
+def test_features_may_be_declared(write):
+    spec = read_spec(
+        write(("features: features.py", "features: {heavy: weight > 2, hour: hour(at), late: temp / weight}"))
+    )
+    assert spec.features == {"heavy": "weight > 2", "hour": "hour(at)", "late": "temp / weight"}
