@@ -20,14 +20,6 @@ _CSV, _TABBED = (".csv", ".csv.gz"), (".tsv", ".tsv.gz")
 _ANY = "cp1252"
 """What a text is taken for that is no UTF-8."""
 _DELIMITERS = (",", ";", "\t", "|")
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    # UTF-32 with the low byte first begins as UTF-16 does: the longer marks come before the shorter ones.
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +92,11 @@ def once(file: Path, names: Sequence[str]) -> None:
 
 
 def _encoding(file: Path, content: bytes) -> str:
-    for mark, encoding in _MARKS:
-        if content.startswith(mark):
-            return encoding
+    from mlray.data.sources._sniff import marked
+
+    wide = marked(content)
+    if wide or content.startswith(codecs.BOM_UTF8):
+        return wide or "utf-8"
     if b"\0" in content:
         raise InputError(f"{file} is not text: it holds zero bytes.", remedy="Save it as CSV in UTF-8.")
     try:

@@ -96,13 +96,15 @@ def commit_made(table: Table, made: Sequence[Made], terms: Commit) -> DatasetVer
         base = None if terms.replace else head
         key = terms.key or (head.key if head and (base or set(head.key) <= set(schema)) else ())
         draft = _draft(schema, fragments, replace(terms, key=key), base, head, now)
-        # What a sweep took meanwhile, the commit itself refuses.
-        there = all(table.store.storage.exists(table.store.blobs.place(one.blob)) for one in fragments)
-        if key and there:
-            if key not in learnt:
-                learnt[key] = _keys(table, fragments, schema, key)
-            if base is not None and all(base.column(name) is not None for name in key):
-                refuse_known(table.store, base, *learnt[key])
+        if not key:
+            return draft
+        if key not in learnt:
+            places = map(table.store.blobs.place, (one.blob for one in fragments))
+            if not all(map(table.store.storage.exists, places)):
+                return draft  # what a sweep took meanwhile, the commit itself refuses
+            learnt[key] = _keys(table, fragments, schema, key)
+        if base is not None and all(base.column(name) is not None for name in key):
+            refuse_known(table.store, base, *learnt[key])
         return draft
 
     return table.store.commit(table.name, change, branch=table.branch_name, once=terms.once)

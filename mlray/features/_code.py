@@ -52,10 +52,11 @@ def load(source: str, file: str) -> Feature:
     )
 
 
-def takes_arrow(feature: Feature) -> bool:
-    """Return whether the function asks for Arrow: its first parameter is annotated as `pa.Table`."""
+@lru_cache(maxsize=64)
+def takes_arrow(source: str, file: str) -> bool:
+    """Return whether the function of `load` asks for Arrow: its first parameter is annotated as `pa.Table`."""
     try:
-        first = next(iter(inspect.signature(feature).parameters.values()), None)
+        first = next(iter(inspect.signature(load(source, file)).parameters.values()), None)
     except (TypeError, ValueError):
         return False
     said = "" if first is None else first.annotation

@@ -100,7 +100,8 @@ class FeaturePlan:
         if self.source is None:
             return plain_features(frame_of(table, columns))
         function = _code.load(self.source, self.file)
-        rows = typed(table, columns) if _code.takes_arrow(function) else frame_of(table, columns)
+        on_arrow = _code.takes_arrow(self.source, self.file)
+        rows = typed(table, columns) if on_arrow else frame_of(table, columns)
         return _code.run(function, self.file, rows, columns)
 
     def fit(self, table: pa.Table, request_columns: Sequence[str]) -> "Fitted":

@@ -6,7 +6,7 @@ import re
 from mlray.data.sources._place import Format, SourceFile
 from mlray.errors import DataError
 
-__all__ = ["GZIP", "HEAD", "mistaken"]
+__all__ = ["GZIP", "HEAD", "marked", "mistaken"]
 
 HEAD = 4096
 """How many bytes are looked at."""
@@ -65,7 +65,7 @@ def _rename(file: SourceFile, kind: Format) -> str:
 
 
 def _text_as_parquet(file: SourceFile, head: bytes) -> DataError | None:
-    wide = _marked(head) or _unmarked(head)
+    wide = marked(head) or _unmarked(head)
     if not head.strip() or (not wide and _CONTROL.search(head)):
         return None
     text = head.decode(wide or "utf-8", errors="replace").removeprefix("\ufeff").lstrip()
@@ -76,15 +76,15 @@ def _text_as_parquet(file: SourceFile, head: bytes) -> DataError | None:
 
 
 def _misread(file: SourceFile, head: bytes) -> DataError | None:
-    marked = _marked(head)
-    found = marked or _unmarked(head)
+    mark = marked(head)
+    found = mark or _unmarked(head)
     read = codecs.lookup(file.spec.encoding).name
     # Without a mark and a word on the order of bytes, the low one is taken to be the first.
     swapped = found.endswith("-be") and not read.endswith("-be")
     if not found or (read[:6] == found[:6] and not swapped):
         return None
     shown = found[:6].upper()
-    if marked:
+    if mark:
         what = f"is in {shown}"
     else:
         what = f"looks like {shown}{_ORDERS[found[6:]]}, without a mark at its beginning (many of its bytes are zero)"
@@ -101,7 +101,8 @@ def _json_as_csv(file: SourceFile, head: bytes) -> DataError | None:
     return _misnamed(file, "JSON lines", _rename(file, "json"))
 
 
-def _marked(head: bytes) -> str:
+def marked(head: bytes) -> str:
+    """Return the character set of wide letters whose mark a text begins with; empty for none."""
     return next((name for mark, name in _MARKS if head.startswith(mark)), "")
 
 

@@ -382,4 +382,4 @@ def test_a_column_that_no_request_brings_is_told_to_a_function_on_arrow_too():
 
 
 def test_what_has_no_signature_does_not_ask_for_arrow():
-    assert not _code.takes_arrow(max)
+    assert not _code.takes_arrow("features = max\n", "features.py")
