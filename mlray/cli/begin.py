@@ -1,6 +1,6 @@
 """The first verbs: a project is made, and looked over before anything is started."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -97,12 +97,9 @@ def _contract(spec: "ProjectSpec") -> None:
 def _features(spec: "ProjectSpec") -> None:
     from mlray.features import FeaturePlan
 
-    if isinstance(spec.features, Mapping):
-        FeaturePlan.declared(spec.features)
-        return
-    file = spec.folder / spec.features if spec.features else None
-    if file is None or file.is_file():  # that it is missing was told with the other files
-        FeaturePlan.from_file(file)
+    told = spec.features
+    if not isinstance(told, str) or (spec.folder / told).is_file():  # that it is missing was told with the other files
+        FeaturePlan.of(told, spec.folder)
 
 
 def _prices(spec: "ProjectSpec") -> None:

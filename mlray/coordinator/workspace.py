@@ -1,6 +1,6 @@
 """Where one project keeps its state, and how each part of it is opened."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -133,10 +133,7 @@ class Workspace:
     @cached_property
     def plan(self) -> FeaturePlan:
         """The user's features."""
-        told = self.spec.features
-        if isinstance(told, Mapping):
-            return FeaturePlan.declared(told)
-        return FeaturePlan.from_file(self.spec.folder / told if told else None)
+        return FeaturePlan.of(self.spec.features, self.spec.folder)
 
     @cached_property
     def prices(self) -> PriceBook:

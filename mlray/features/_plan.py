@@ -60,6 +60,13 @@ class FeaturePlan:
         return cls(None, "features", made)
 
     @classmethod
+    def of(cls, told: str | Mapping[str, str] | None, folder: Path) -> Self:
+        """Return the plan of a project's `features:`, a file in `folder`; errors as of `declared` and `from_file`."""
+        if isinstance(told, Mapping):
+            return cls.declared(told)
+        return cls.from_file(folder / told if told else None)
+
+    @classmethod
     def from_file(cls, path: Path | None) -> Self:
         """Return the plan of the Python file `path`, which is run once to see that it can be; None is the default plan.
 

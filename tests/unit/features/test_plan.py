@@ -383,3 +383,10 @@ def test_a_column_that_no_request_brings_is_told_to_a_function_on_arrow_too():
 
 def test_what_has_no_signature_does_not_ask_for_arrow():
     assert not _code.takes_arrow("features = max\n", "features.py")
+
+
+def test_a_project_s_features_are_a_file_formulas_or_the_columns_themselves(tmp_path):
+    (tmp_path / "mine.py").write_text(CODE)
+    assert FeaturePlan.of("mine.py", tmp_path) == FeaturePlan(CODE, "mine.py")
+    assert FeaturePlan.of({"x": "count"}, tmp_path) == FeaturePlan.declared({"x": "count"})
+    assert FeaturePlan.of(None, tmp_path) == FeaturePlan(None)
